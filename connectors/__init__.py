@@ -1,0 +1,1 @@
+"""The outside world: sources, admission, the event log, the signal store."""

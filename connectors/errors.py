@@ -1,0 +1,53 @@
+"""Errors that a user can act on.
+
+VigieError
+├── SettingsError        vigie.toml is wrong (exit 2)
+├── SourceError          a source cannot be read at all (exit 3)
+├── LogError             the event log cannot be read or written (exit 4)
+│   └── LogBusyError     another writer holds it
+├── StoreError           the signal store cannot be reached or used (exit 5)
+└── SecretError          the secret key is missing or does not fit (exit 6)
+
+Each message says what is wrong, where, the rule, and what to do. The command line prints the message
+on one line and exits with the class's `exit_code`; it never shows a traceback for these.
+"""
+
+
+class VigieError(Exception):
+    """Base of every error meant for the user."""
+
+    exit_code = 1
+
+
+class SettingsError(VigieError):
+    """The settings file is missing or wrong; the message lists every fault, one a line."""
+
+    exit_code = 2
+
+
+class SourceError(VigieError):
+    """A configured source cannot be read at all (a bad row goes to quarantine instead)."""
+
+    exit_code = 3
+
+
+class LogError(VigieError):
+    """The event log is absent, damaged or cannot be written."""
+
+    exit_code = 4
+
+
+class LogBusyError(LogError):
+    """Another process is writing to the same log."""
+
+
+class StoreError(VigieError):
+    """The signal store cannot be reached or holds something unexpected."""
+
+    exit_code = 5
+
+
+class SecretError(VigieError):
+    """The secret key is missing, unreadable or not the one the log was written with."""
+
+    exit_code = 6

@@ -1,0 +1,1 @@
+"""The mathematics: river-compatible estimators, usable alone, without an engine, a network or a clock."""

@@ -1,0 +1,1 @@
+"""Stages as pure functions on Arrow, their engine bindings, settings and the command line."""
