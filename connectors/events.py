@@ -74,6 +74,8 @@ def effective_at(events: pa.RecordBatch | pa.Table) -> pa.Array | pa.ChunkedArra
     An event that arrives within its source's grace counts where it happened; later than that it counts
     at the earliest instant still open, and never in the future of its admission.
     """
-    grace = pc.multiply(pc.cast(events["grace_s"], pa.int64()), 1_000_000).cast(pa.duration("us"))
-    earliest = pc.subtract(events["admitted_at"], grace)
-    return pc.min_element_wise(pc.max_element_wise(events["occurred_at"], earliest), events["admitted_at"])
+    # In integers: pyarrow 16 has no kernel for the least and greatest of times with a zone.
+    occurred, admitted = (pc.cast(events[name], pa.int64()) for name in ("occurred_at", "admitted_at"))
+    grace = pc.multiply(pc.cast(events["grace_s"], pa.int64()), 1_000_000)
+    earliest = pc.subtract(admitted, grace)
+    return pc.min_element_wise(pc.max_element_wise(occurred, earliest), admitted).cast(TIME)
