@@ -1,0 +1,108 @@
+"""Reading a log's files from a local folder, any pyarrow file system or any fsspec one."""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from connectors.errors import LogError
+from connectors.log.layout import GENERATION, MANIFEST, manifests_folder
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ManifestPlace:
+    """A committed manifest's place: in order of generation, then number."""
+
+    generation: int
+    seq: int
+    path: str
+
+
+class LogFiles:
+    """The files under one location. Paths are relative to it; opening happens at first use."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location.rstrip("/") or "/"
+
+    def name(self, path: str) -> str:
+        """A file as messages name it."""
+        return f"{self.location}/{path}"
+
+    def manifests(self) -> list[ManifestPlace]:
+        """Every committed manifest, sorted. LogError if there is no log here."""
+        generations = [match for name in self._list("") if (match := GENERATION.match(name))]
+        if not generations:
+            raise LogError(
+                f"{self.location}: there is no event log here: check the path, or ingest something first"
+            )
+        places = []
+        for generation in generations:
+            folder = manifests_folder(int(generation[1]))
+            matches = (MANIFEST.match(name) for name in self._list(folder))
+            places += [ManifestPlace(int(generation[1]), int(m[1]), f"{folder}/{m[0]}") for m in matches if m]
+        return sorted(places)
+
+    def read(self, path: str) -> bytes:
+        """A whole small file."""
+        try:
+            with self.open(path) as file:
+                return bytes(file.read())
+        except OSError as error:
+            raise LogError(
+                f"{self.name(path)}: cannot be read ({error}): restore it from a copy of the log"
+            ) from error
+
+    def open(self, path: str) -> pa.NativeFile:
+        """A file for random access; OSError as the file system raises it."""
+        filesystem, root = self._resolved
+        return filesystem.open_input_file(posixpath.join(root, path))
+
+    def read_groups(self, path: str, groups: Sequence[int] | None, schema: pa.Schema) -> pa.Table:
+        """Row groups (all where None) of a Parquet file, in the given order, as `schema`.
+
+        LogError names the file if it is missing, truncated, altered (page checksums) or of another schema.
+        """
+        try:
+            with self.open(path) as file:
+                parquet = pq.ParquetFile(file, page_checksum_verification=True)
+                wanted = range(parquet.num_row_groups) if groups is None else groups
+                table = parquet.read_row_groups(list(wanted), columns=schema.names, use_threads=False)
+                return table.select(schema.names).cast(schema)
+        except (OSError, pa.ArrowException, IndexError, KeyError, ValueError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise LogError(
+                f"{self.name(path)}: the segment is missing or damaged ({reason}): "
+                "restore it from a copy of the log"
+            ) from error
+
+    @cached_property
+    def _resolved(self) -> tuple[Any, str]:
+        if "://" not in self.location:
+            return fs.LocalFileSystem(), str(Path(self.location).absolute())
+        try:
+            filesystem, root = fs.FileSystem.from_uri(self.location)
+            return filesystem, root
+        except pa.ArrowInvalid:
+            # Not a scheme pyarrow knows: fsspec may.
+            pass
+        try:
+            filesystem, root = fsspec.core.url_to_fs(self.location)
+        except (ValueError, ImportError) as error:
+            raise LogError(f"{self.location}: cannot open this kind of location ({error})") from error
+        return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), root
+
+    def _list(self, folder: str) -> list[str]:
+        filesystem, root = self._resolved
+        place = posixpath.join(root, folder) if folder else root
+        try:
+            found = filesystem.get_file_info(fs.FileSelector(place, allow_not_found=True))
+        except OSError as error:
+            raise LogError(f"{self.name(folder)}: cannot be listed ({error}): check the path") from error
+        return [info.base_name for info in found]

@@ -1,0 +1,128 @@
+"""Planning reads from manifests alone: slices of effective time, and the pieces that may hold their rows."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from connectors.log.layout import HOUR_US, from_us, to_us
+from connectors.log.manifest import Segment
+
+PIECE_ROWS = 65_536
+PIECE_TEXT_BYTES = 32 << 20
+"""A piece ends at this many rows or bytes of text (but holds at least one row group)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A half-open range of effective time, start <= t < end, both UTC. rows: about how many, for progress."""
+
+    start: datetime
+    end: datetime
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Consecutive row groups of one segment. first_row: row number of the first one's first row.
+
+    whole: every row is inside the slice, none needs to be filtered.
+    """
+
+    generation: int
+    seq: int
+    first_group: int
+    groups: int
+    first_row: int
+    rows: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A unit of reading, small and picklable. rows: at most how many it yields."""
+
+    start: datetime
+    end: datetime
+    parts: tuple[Part, ...]
+    rows: int
+
+
+def plan_slices(segments: Iterable[Segment], *, max_rows: int, zone: str) -> list[Slice]:
+    """Consecutive slices, cut at civil midnights of `zone`, that cover every event; see EventLog.slices."""
+    if max_rows < 1:
+        raise ValueError(f"max_rows is {max_rows}; it must be at least 1")
+    civil = ZoneInfo(zone)
+    rows_by_day: dict[date, int] = defaultdict(int)
+    for segment in segments:
+        # The first and last events name their days exactly; an hour may straddle midnight in a few zones.
+        rows_by_day[segment.first_effective.astimezone(civil).date()] += 0
+        rows_by_day[segment.last_effective.astimezone(civil).date()] += 0
+        for hour, rows in segment.hours:
+            rows_by_day[from_us(hour * HOUR_US).astimezone(civil).date()] += rows
+    if not rows_by_day:
+        return []
+    days = sorted(rows_by_day)
+    starts, counts = [days[0]], [0]
+    for day in days:
+        if counts[-1] and counts[-1] + rows_by_day[day] > max_rows:
+            starts.append(day)
+            counts.append(0)
+        counts[-1] += rows_by_day[day]
+    bounds = [_midnight(day, civil) for day in [*starts, days[-1] + timedelta(days=1)]]
+    return [Slice(start, end, rows) for start, end, rows in zip(bounds, bounds[1:], counts, strict=False)]
+
+
+def plan_pieces(segments: Iterable[Segment], within: Slice) -> list[Piece]:
+    """The pieces that together hold every row of the slice, each once; see EventLog.pieces."""
+    pieces: list[Piece] = []
+    parts: list[Part] = []
+    rows = text_bytes = 0
+    for part, part_bytes in _parts(segments, to_us(within.start), to_us(within.end)):
+        if parts and (rows + part.rows > PIECE_ROWS or text_bytes + part_bytes > PIECE_TEXT_BYTES):
+            pieces.append(Piece(within.start, within.end, tuple(parts), rows))
+            parts, rows, text_bytes = [], 0, 0
+        if parts and _follows(parts[-1], part):
+            parts[-1] = _joined(parts[-1], part)
+        else:
+            parts.append(part)
+        rows += part.rows
+        text_bytes += part_bytes
+    if parts:
+        pieces.append(Piece(within.start, within.end, tuple(parts), rows))
+    return pieces
+
+
+def _parts(segments: Iterable[Segment], start: int, end: int) -> Iterator[tuple[Part, int]]:
+    """Each row group that may hold rows of [start, end), and its bytes of text."""
+    for segment in segments:
+        first_row = 0
+        for number, group in enumerate(segment.row_groups):
+            if group.first_us < end and group.last_us >= start:
+                whole = start <= group.first_us and group.last_us < end
+                part = Part(segment.generation, segment.seq, number, 1, first_row, group.rows, whole)
+                yield part, group.text_bytes
+            first_row += group.rows
+
+
+def _follows(before: Part, part: Part) -> bool:
+    adjacent = before.seq == part.seq and before.first_group + before.groups == part.first_group
+    return adjacent and before.whole == part.whole
+
+
+def _joined(before: Part, part: Part) -> Part:
+    return Part(
+        before.generation,
+        before.seq,
+        before.first_group,
+        before.groups + part.groups,
+        before.first_row,
+        before.rows + part.rows,
+        before.whole,
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant a civil day begins. Where clocks skip midnight, the instant of the change."""
+    return from_us(to_us(datetime.combine(day, time(), tzinfo=zone)))

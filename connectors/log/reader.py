@@ -1,0 +1,152 @@
+"""Reading the log: whole committed segments only, from any position."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.errors import LogError
+from connectors.events import CORE, EVENT
+from connectors.log import rows, verify
+from connectors.log.chain import Chain
+from connectors.log.files import LogFiles
+from connectors.log.ids import KnownIds
+from connectors.log.layout import core_path
+from connectors.log.manifest import Manifest
+from connectors.log.plan import Piece, Slice, plan_pieces, plan_slices
+
+
+class EventLog:
+    """A log at a local path or any pyarrow.fs or fsspec URI, as of its first use or the last `refresh`.
+
+    generation: read the log as it was when that generation was sealed; the latest by default. Opening
+    costs nothing and the value pickles as its location. Every method raises LogError, naming the file, if
+    the log is absent, its chain is broken, or a segment it needs is missing or damaged.
+    """
+
+    def __init__(self, location: str | Path, *, generation: int | None = None) -> None:
+        self._generation = generation
+        self._files = LogFiles(str(location))
+        self._chain: Chain | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_reopen, (self._files.location, self._generation))
+
+    @property
+    def location(self) -> str:
+        """Where the log is, as given."""
+        return self._files.location
+
+    def refresh(self) -> None:
+        """See what was committed since; the rest of the class never changes its view by itself."""
+        chain = self._chain or Chain()
+        chain.read_on(self._files, last_generation=self._generation)
+        self._chain = chain
+
+    @property
+    def head(self) -> Manifest | None:
+        """The last manifest, None for an empty log."""
+        return self._read.head
+
+    @property
+    def clock(self) -> datetime | None:
+        """The log's clock: the highest admission or heartbeat committed."""
+        return self._read.clock
+
+    @property
+    def has_live(self) -> bool:
+        """Whether a live segment is visible."""
+        return any(segment.live for segment in self._read.segments)
+
+    @property
+    def rows(self) -> int:
+        """Events visible."""
+        return sum(segment.rows for segment in self._read.segments)
+
+    def manifests(self, from_seq: int = 1) -> Iterator[Manifest]:
+        """Every manifest of every generation from a sequence number on, in order."""
+        return iter(self._read.manifests[max(from_seq, 1) - 1 :])
+
+    def decisions(self) -> Iterator[Manifest]:
+        """The manifests that hold a decision, in order."""
+        return (manifest for manifest in self._read.manifests if manifest.decision)
+
+    def closed_until(self) -> datetime | None:
+        """Events with an effective time before this instant can no longer change; None without events.
+
+        With a live part: the clock minus the largest grace. Without: all that is loaded counts as closed,
+        so the instant just after the last event (or later if heartbeats came); this holds until a live
+        part begins, which may then reach back by its grace.
+        """
+        segments = self._read.segments
+        if not segments or self.clock is None:
+            return None
+        settled = self.clock - timedelta(seconds=max(segment.max_grace_s for segment in segments))
+        if self.has_live:
+            return settled
+        return max(settled, max(segment.last_effective for segment in segments) + timedelta(microseconds=1))
+
+    def slices(self, *, max_rows: int, zone: str) -> list[Slice]:
+        """Consecutive ranges of effective time that cover every event, cut at civil midnights of `zone`.
+
+        Each holds about max_rows rows at most, unless one day holds more. Reads no segment.
+        """
+        return plan_slices(self._read.segments, max_rows=max_rows, zone=zone)
+
+    def pieces(self, within: Slice) -> list[Piece]:
+        """What to read for a slice: each of its rows is in exactly one piece. Reads no segment."""
+        return plan_pieces(self._read.segments, within)
+
+    def read_piece(self, piece: Piece, *, text: bool = True) -> pa.RecordBatch:
+        """The rows of a piece whose effective time is in its slice: EVENT (or CORE) and position, int64.
+
+        Needs no manifest, so a worker pays only for the piece.
+        """
+        return rows.read_piece(self._files, piece, text=text)
+
+    def take(self, positions: Sequence[int] | npt.NDArray[np.int64] | pa.Array) -> pa.Table:
+        """Events at some positions, EVENT and position, in the order asked; LogError if one is unknown."""
+        asked = np.asarray(positions, dtype=np.int64)
+        schema = pa.schema([*EVENT, rows.POSITION])
+        if not len(asked):
+            return schema.empty_table()
+        seqs = asked >> 32
+        by_seq = {manifest.seq: manifest.segment for manifest in self._read.manifests}
+        tables, places = [], []
+        for seq in np.unique(seqs).tolist():
+            segment = by_seq.get(seq)
+            if segment is None:
+                raise LogError(
+                    f"{self.location}: no segment has number {seq}: the position is not one of this log"
+                )
+            mine = np.flatnonzero(seqs == seq)
+            tables.append(rows.take_rows(self._files, segment, asked[mine] & 0xFFFFFFFF))
+            places.append(mine)
+        return pa.concat_tables(tables).take(pa.array(np.argsort(np.concatenate(places))))
+
+    def known_ids(self) -> KnownIds:
+        """The ids of all visible events, for de-duplication."""
+        known = KnownIds()
+        schema = pa.schema([CORE.field("event_id")])
+        for segment in self._read.segments:
+            path = core_path(segment.generation, segment.seq)
+            known.add(self._files.read_groups(path, None, schema)["event_id"])
+        return known
+
+    def verify(self) -> Iterator[verify.Finding]:
+        """Check every file of every generation; yields each fault, in order, nothing if all is whole."""
+        return verify.verify(self._files)
+
+    @property
+    def _read(self) -> Chain:
+        if self._chain is None:
+            self.refresh()
+        assert self._chain is not None
+        return self._chain
+
+
+def _reopen(location: str, generation: int | None) -> EventLog:
+    return EventLog(location, generation=generation)
