@@ -1,0 +1,150 @@
+"""Rows of CSV and its kin, read as a stream; a quote left open costs one line, not the rest of the file."""
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from connectors.source_settings import TableSource
+from connectors.tables.detect import find_delimiter, open_text, usual_width
+from connectors.tables.rows import RAW, FileError, Header, Row, faulty, wanted_columns
+
+MOST_CHARACTERS = 1 << 22
+"""A longer row is taken for a quote left open, or for something that is not a table."""
+_END = "\ufdd0end"  # fed after the last line; found inside a field, it proves a quote left open
+
+csv.field_size_limit(MOST_CHARACTERS)
+
+Cells = list[str]
+
+
+class _RunawayRowError(Exception):
+    """The row grew beyond MOST_CHARACTERS."""
+
+
+class _Broken:
+    """A line that cannot be cut into cells, and why."""
+
+    def __init__(self, line: str, detail: str) -> None:
+        self.line = line
+        self.detail = detail
+
+
+def read_csv(path: Path, settings: TableSource) -> Iterator[Row]:
+    """Rows of one file, each with the physical line it starts on; blank lines are not rows.
+
+    Raises FileError where the header is broken or lacks a configured column, OSError from the file system.
+    """
+    stream, sample = open_text(path, settings.encoding)
+    with stream:
+        names = [column for column in wanted_columns(settings) if isinstance(column, str)]
+        delimiter = settings.delimiter or find_delimiter(
+            sample, wanted=names, header=settings.header_rows > 0
+        )
+        cutter = _Cutter(stream, delimiter)
+        header = _header(cutter, settings, width=usual_width(sample, delimiter))
+        if header is None:
+            return
+        cutter.width = len(header.names)
+        for line, cells in cutter.rows():
+            if isinstance(cells, _Broken):
+                yield line, faulty("bad_row", cells.detail) | {RAW: cells.line}
+            else:
+                yield line, header.payload(cells)
+
+
+def _header(cutter: "_Cutter", settings: TableSource, *, width: int) -> Header | None:
+    """The header, its further rows skipped; None for a file without any row."""
+    if settings.header_rows == 0:
+        return Header(None, width=width, settings=settings) if width else None
+    rows = cutter.rows()
+    _, first = next(rows, (0, None))
+    if first is None:
+        return None
+    if isinstance(first, _Broken):
+        raise FileError("bad_row", f"the header cannot be read: {first.detail}")
+    header = Header(first, width=len(first), settings=settings)
+    for _ in range(settings.header_rows - 1):
+        next(rows, None)
+    return header
+
+
+class _Cutter:
+    """Cuts a stream of text into rows of cells, counting physical lines.
+
+    width: the number of columns once known. A row of several lines that does not have it is a quote left
+    open: its first line is broken and reading resumes on the second. Lines are read again at most once
+    or twice, since within such a row every other line closes the quotes it opens.
+    """
+
+    def __init__(self, stream: TextIO, delimiter: str) -> None:
+        self.width: int | None = None
+        self._stream = stream
+        self._delimiter = delimiter
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+        self._line = 0
+
+    def rows(self) -> Iterator[tuple[int, Cells | _Broken]]:
+        """Rows from here to the end, each with the line it starts on."""
+        reader = csv.reader(self._feed(), delimiter=self._delimiter)
+        while True:
+            self._taken.clear()
+            start = self._line + 1
+            fault = None
+            try:
+                cells = next(reader)
+                if cells[-1:] == [_END] and len(cells) == 1:
+                    return
+                fault = self._fault(cells)
+            except _RunawayRowError:
+                fault = f"the row is longer than {MOST_CHARACTERS} characters: a quote is left open"
+            except csv.Error as error:
+                fault = f"{error}: quote fields that hold quotes or line ends"
+            if fault:
+                self._line += 1
+                first, *rest = self._taken
+                self._again.extendleft(reversed(rest))
+                reader = csv.reader(self._feed(), delimiter=self._delimiter)
+                yield start, _Broken(first, fault)
+                continue
+            self._line += len(self._taken)
+            if cells:
+                yield start, cells
+
+    def _fault(self, cells: Cells) -> str | None:
+        if cells and cells[-1].endswith(_END):
+            return "a quote opens here and is never closed"
+        if len(self._taken) > 1 and self.width is not None and self._fields(cells) != self.width:
+            lines = len(self._taken)
+            return (
+                f"a quote opens here, and the row of {lines} lines it makes has {len(cells)} fields "
+                f"where the file has {self.width} columns"
+            )
+        return None
+
+    def _fields(self, cells: Cells) -> int:
+        """The number of fields, blank ones beyond the last column left out."""
+        width = self.width or 0
+        return len(cells) if any(cells[width:]) else min(len(cells), width)
+
+    def _feed(self) -> Iterator[str]:
+        size = 0
+        while True:
+            line = self._again.popleft() if self._again else self._stream.readline(MOST_CHARACTERS)
+            if not line:
+                break
+            if not self._taken:
+                size = 0
+            self._taken.append(line)
+            size += len(line)
+            if size >= MOST_CHARACTERS:
+                self._skip_rest_of_line(line)
+                raise _RunawayRowError
+            yield line
+        yield _END
+
+    def _skip_rest_of_line(self, line: str) -> None:
+        while line and not line.endswith(("\n", "\r")):
+            line = self._stream.readline(MOST_CHARACTERS)
