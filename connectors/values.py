@@ -139,9 +139,9 @@ def _place(moment: datetime, zone: str) -> datetime:
 def _from_digits(text: str, zone: str) -> datetime:
     whole = re.split("[.,]", text)[0]
     if len(whole) == 8 and whole == text and "1900" <= whole[:4] <= "2100":
-        return _place(datetime.strptime(whole, "%Y%m%d"), zone)  # noqa: DTZ007
+        return _place(datetime.fromisoformat(whole), zone)
     if len(whole) == 14 and whole == text:
-        return _place(datetime.strptime(whole, "%Y%m%d%H%M%S"), zone)  # noqa: DTZ007
+        return _place(datetime.fromisoformat(f"{whole[:8]}T{whole[8:]}"), zone)
     if text[0] == "0":
         raise ValueError
     value = float(text.replace(",", "."))
@@ -156,29 +156,31 @@ def _from_digits(text: str, zone: str) -> datetime:
 
 def _from_words(text: str, zone: str, day_first: bool) -> datetime:
     folded = fold(text)
-    if match := _YEAR_FIRST.fullmatch(folded):
-        return _moment(match, match["year"], int(match["month"]), match["day"], zone)
-    if match := _YEAR_LAST.fullmatch(folded):
-        one, two = int(match["one"]), int(match["two"])
-        if one > 12 or two > 12:
-            day_first = one > 12
-        day, month = (one, two) if day_first else (two, one)
-        return _moment(match, match["year"], month, day, zone)
-    for pattern in (_DAY_MONTH, _MONTH_DAY, _YEAR_AT_END):
+    if folded[:1].isdigit():
+        if match := _YEAR_LAST.fullmatch(folded):
+            one, two = int(match["one"]), int(match["two"])
+            if one > 12 or two > 12:
+                day_first = one > 12
+            day, month = (one, two) if day_first else (two, one)
+            return _moment(match, month, day, zone)
+        if match := _YEAR_FIRST.fullmatch(folded):
+            return _moment(match, int(match["month"]), int(match["day"]), zone)
+    for pattern in (_YEAR_AT_END, _DAY_MONTH, _MONTH_DAY):
         match = pattern.fullmatch(folded)
         if match and match["name"] in _MONTHS:
-            return _moment(match, match["year"], _MONTHS[match["name"]], match["day"], zone)
+            return _moment(match, _MONTHS[match["name"]], int(match["day"]), zone)
     raise ValueError
 
 
-def _moment(match: re.Match[str], year: str, month: int, day: str | int, zone: str) -> datetime:
+def _moment(match: re.Match[str], month: int, day: int, zone: str) -> datetime:
+    year, hour, minute, second, part, half, offset = match.group(
+        "year", "hour", "minute", "second", "part", "half", "offset"
+    )
     full_year = int(year) if len(year) == 4 else int(year) + (1900 if int(year) >= 69 else 2000)
-    hour = _hour(int(match["hour"] or 0), match["half"])
-    minute, second = int(match["minute"] or 0), int(match["second"] or 0)
-    micro = int((match["part"] or "").ljust(6, "0"))
-    zone_of = _offset(match["offset"]) if match["offset"] else ZoneInfo(zone)
-    moment = datetime(full_year, month, int(day), hour, minute, second, micro, tzinfo=zone_of)
-    return moment.astimezone(UTC)
+    micro = int(part.ljust(6, "0")) if part else 0
+    zone_of = _offset(offset) if offset else ZoneInfo(zone)
+    clock = (_hour(int(hour or 0), half), int(minute or 0), int(second or 0), micro)
+    return datetime(full_year, month, day, *clock, tzinfo=zone_of).astimezone(UTC)
 
 
 def _hour(hour: int, half: str | None) -> int:
