@@ -73,9 +73,9 @@ def _header(cutter: "_Cutter", settings: TableSource, *, width: int) -> Header |
 class _Cutter:
     """Cuts a stream of text into rows of cells, counting physical lines.
 
-    width: the number of columns once known. A row of several lines that does not have it is a quote left
-    open: its first line is broken and reading resumes on the second. Lines are read again at most once
-    or twice, since within such a row every other line closes the quotes it opens.
+    width: the number of columns once known. A row of several lines that does not have it, or that goes on
+    after a closing quote, comes from a quote left open: its first line is broken and reading resumes on
+    the second. Such a row ends at the first lone quote, so a line is read again about once.
     """
 
     def __init__(self, stream: TextIO, delimiter: str) -> None:
@@ -116,18 +116,22 @@ class _Cutter:
     def _fault(self, cells: Cells) -> str | None:
         if cells and cells[-1].endswith(_END):
             return "a quote opens here and is never closed"
-        if len(self._taken) > 1 and self.width is not None and self._fields(cells) != self.width:
-            lines = len(self._taken)
+        if len(self._taken) > 1 and not self._holds_together(cells):
             return (
-                f"a quote opens here, and the row of {lines} lines it makes has {len(cells)} fields "
-                f"where the file has {self.width} columns"
+                f"a quote opens here, and the row it makes of {len(self._taken)} lines has "
+                f"{len(cells)} fields where the file has {self.width} columns, or text after a closing quote"
             )
         return None
 
-    def _fields(self, cells: Cells) -> int:
-        """The number of fields, blank ones beyond the last column left out."""
-        width = self.width or 0
-        return len(cells) if any(cells[width:]) else min(len(cells), width)
+    def _holds_together(self, cells: Cells) -> bool:
+        """Whether a row of several lines is what a writer of CSV makes."""
+        if self.width is not None and (len(cells) < self.width or any(cells[self.width :])):
+            return False
+        try:
+            list(csv.reader(self._taken, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return False
+        return True
 
     def _feed(self) -> Iterator[str]:
         size = 0
