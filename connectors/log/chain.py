@@ -1,10 +1,10 @@
 """The chain of manifests: each names the one before by its hash, numbers have no gap."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from connectors.errors import LogError
 from connectors.log.files import LogFiles
+from connectors.log.layout import manifest_path
 from connectors.log.manifest import Manifest, Segment, digest, from_bytes
 
 _DAMAGED = "the log was altered or files are missing: restore it from a copy"
@@ -62,17 +62,15 @@ class Chain:
 
     def read_on(self, files: LogFiles, *, last_generation: int | None = None) -> None:
         """Append every manifest committed since, up to and including a generation."""
-        for place in files.manifests():
-            if place.seq < self.next_seq and (self.head is None or place.generation <= self.generation):
-                continue
-            if last_generation is not None and place.generation > last_generation:
-                break
-            content = files.read(place.path)
-            name = files.name(place.path)
-            if place.seq != self.next_seq:
-                raise LogError(
-                    f"{name}: follows manifest {self.next_seq - 1}, the ones between are missing: {_DAMAGED}"
-                )
+        places = {
+            place.seq: place.path
+            for place in files.manifests()
+            if last_generation is None or place.generation <= last_generation
+        }
+        for seq in range(self.next_seq, max(places, default=0) + 1):
+            # A listing made while manifests are added may skip one that is there: ask for it by name.
+            path = places.get(seq) or manifest_path(self.generation, seq)
+            name, content = files.name(path), files.read(path)
             self.append(from_bytes(content, name=name), content, name=name)
 
 
@@ -92,8 +90,3 @@ def link_fault(previous: Manifest | None, previous_hash: str | None, manifest: M
     if previous and previous.clock and (manifest.clock is None or manifest.clock < previous.clock):
         return "its clock is behind the manifest before"
     return None
-
-
-def decisions(manifests: list[Manifest]) -> Iterator[Manifest]:
-    """The manifests that hold a decision, in order."""
-    return (manifest for manifest in manifests if manifest.decision)

@@ -37,16 +37,17 @@ class LogFiles:
 
     def manifests(self) -> list[ManifestPlace]:
         """Every committed manifest, sorted. LogError if there is no log here."""
-        generations = [match for name in self._list("") if (match := GENERATION.match(name))]
+        generations = [int(match[1]) for name in self._list("") if (match := GENERATION.match(name))]
         if not generations:
             raise LogError(
                 f"{self.location}: there is no event log here: check the path, or ingest something first"
             )
         places = []
-        for generation in generations:
-            folder = manifests_folder(int(generation[1]))
+        # The newest first: what a writer adds in between is then never seen without what it follows.
+        for generation in sorted(generations, reverse=True):
+            folder = manifests_folder(generation)
             matches = (MANIFEST.match(name) for name in self._list(folder))
-            places += [ManifestPlace(int(generation[1]), int(m[1]), f"{folder}/{m[0]}") for m in matches if m]
+            places += [ManifestPlace(generation, int(m[1]), f"{folder}/{m[0]}") for m in matches if m]
         return sorted(places)
 
     def read(self, path: str) -> bytes:

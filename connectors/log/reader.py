@@ -44,6 +44,11 @@ class EventLog:
         """See what was committed since; the rest of the class never changes its view by itself."""
         chain = self._chain or Chain()
         chain.read_on(self._files, last_generation=self._generation)
+        if self._generation is not None and chain.generation != self._generation:
+            raise LogError(
+                f"{self.location}: there is no generation {self._generation}, "
+                f"the latest is {chain.generation}"
+            )
         self._chain = chain
 
     @property

@@ -1,0 +1,215 @@
+"""docs/event-log.md is enough to read and verify a log.
+
+Everything down to the line of dashes follows the document with json, hashlib and pyarrow alone.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_manifests(log: Path) -> list[dict[str, Any]]:
+    """Every manifest in order, the chain checked."""
+    files = sorted(log.glob("generation-*/manifests/*.json"), key=lambda file: int(file.stem))
+    manifests: list[dict[str, Any]] = []
+    previous, clock = None, None
+    for number, file in enumerate(files, start=1):
+        content = file.read_bytes()
+        manifest = json.loads(content)
+        assert content.endswith(b"}\n")
+        assert manifest["format"] == 1
+        assert manifest["seq"] == int(file.stem) == number
+        assert manifest["generation"] == int(file.parts[-3].removeprefix("generation-"))
+        assert manifest["previous"] == previous
+        assert clock is None or manifest["clock"] >= clock
+        assert manifest["rows"] == sum(
+            group[0] for group in (manifest["segment"] or {}).get("row_groups", [])
+        )
+        previous, clock = hashlib.sha256(content).hexdigest(), manifest["clock"]
+        manifests.append(manifest)
+    return manifests
+
+
+def visible(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The manifests whose segments the latest generation sees."""
+    seen: list[dict[str, Any]] = []
+    for manifest in manifests:
+        if manifest["kind"] == "generation":
+            seen = [manifests[seq - 1] for seq in manifest["carries"]]
+        elif manifest["segment"]:
+            seen.append(manifest)
+    return seen
+
+
+def merkle_root(level: list[bytes]) -> bytes:
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [hashlib.sha256(b"\x01" + b"".join(p)).digest() if len(p) == 2 else p[0] for p in pairs]
+    return level[0]
+
+
+def effective_us(row: dict[str, Any]) -> int:
+    earliest = row["admitted_at"] - timedelta(seconds=row["grace_s"])
+    at: datetime = min(max(row["occurred_at"], earliest), row["admitted_at"])
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def read_segment(log: Path, manifest: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Position and row (with its text) of each event of a verified segment."""
+    segment = manifest["segment"]
+    stem = f"generation-{manifest['generation']:04d}/segments/{manifest['seq']:012d}"
+    core_file, text_file = log / f"{stem}.core.parquet", log / f"{stem}.text.parquet"
+    assert hashlib.sha256(core_file.read_bytes()).hexdigest() == segment["core_sha256"]
+    rows, texts = pq.read_table(core_file).to_pylist(), pq.read_table(text_file).to_pylist()
+    leaves = [
+        hashlib.sha256(b"\x00" + text["salt"] + text["event_id"] + text["text"].encode()).digest()
+        for text in texts
+    ]
+    assert merkle_root(leaves).hex() == segment["text_root"]
+    check_index(segment, rows, texts)
+    for file in (core_file, text_file):
+        metadata = pq.ParquetFile(file).metadata
+        groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+        assert groups == [group[0] for group in segment["row_groups"]]
+    for number, (row, text) in enumerate(zip(rows, texts, strict=True)):
+        assert row["event_id"] == text["event_id"]
+        yield manifest["seq"] << 32 | number, {**row, "text": text["text"]}
+
+
+def check_index(segment: dict[str, Any], rows: list[dict[str, Any]], texts: list[dict[str, Any]]) -> None:
+    times = [effective_us(row) for row in rows]
+    hours = [at // 3_600_000_000 for at in times]
+    assert segment["hours"] == [[hour, hours.count(hour)] for hour in sorted(set(hours))]
+    assert segment["max_grace_s"] == max(row["grace_s"] for row in rows)
+    stated = [datetime.fromisoformat(segment[key]) for key in ("first_effective", "last_effective")]
+    assert stated == [EPOCH + timedelta(microseconds=at) for at in (min(times), max(times))]
+    start = 0
+    for count, first, last, size in segment["row_groups"]:
+        inside = slice(start, start + count)
+        assert (first, last) == (min(times[inside]), max(times[inside]))
+        assert size == sum(len(text["text"].encode()) for text in texts[inside])
+        start += count
+
+
+# ---------------------------------------------------------------------------------------------------------
+
+from connectors.events import CORE, EVENT, TEXT  # noqa: E402
+from connectors.log import EventLog, LogWriter, segment  # noqa: E402
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "event-log.md"
+T0 = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def event(number: int, *, delay_h: int = 0) -> dict[str, Any]:
+    return {
+        "event_id": hashlib.md5(bytes([number])).digest(),
+        "occurred_at": T0 + timedelta(hours=number),
+        "admitted_at": T0 + timedelta(hours=number + delay_h),
+        "grace_s": 7200,
+        "source": "avis",
+        "channel": "survey",
+        "voice": "customer",
+        "perimeter": f"enseigne/nord/lille-{number % 3}",
+        "score": number / 100 if number % 2 else None,
+        "author": None,
+        "agent": bytes([number]) * 16 if number % 5 == 0 else None,
+        "language": "fr",
+        "flags": 1,
+        "text": f"déjà {number} fois œuvré " * (number % 4),
+    }
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two generations, every kind of manifest, several row groups, late events."""
+    monkeypatch.setattr(segment, "GROUP_ROWS", 4)
+    path = tmp_path / "log"
+    with LogWriter(path, now=lambda: T0) as writer:
+        writer.append_history(table(*map(event, range(10, 23))), loaded_at=T0, note={"read": 13})
+        writer.decide("settings", {"version": "é"})
+        writer.append_live(table(event(30), event(29, delay_h=5)), note={})
+        writer.heartbeat(T0 + timedelta(hours=40))
+        writer.new_generation()
+        writer.append_history(table(*map(event, range(5))), loaded_at=T0, note={"read": 5})
+        writer.append_history(table(), loaded_at=T0, note={"read": 0})
+        writer.append_live(table(event(41, delay_h=1)), note={})
+    return path
+
+
+def table(*rows: dict[str, Any]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=EVENT)
+
+
+def test_a_reader_that_follows_the_document_reads_and_verifies_a_log(log: Path) -> None:
+    manifests = read_manifests(log)
+    assert {manifest["kind"] for manifest in manifests} == {
+        "history",
+        "live",
+        "heartbeat",
+        "decision",
+        "generation",
+    }
+    found = {
+        position: row for manifest in visible(manifests) for position, row in read_segment(log, manifest)
+    }
+    expected = [event(n) for n in (*range(10, 23), 30)] + [event(29, delay_h=5), event(41, delay_h=1)]
+    expected += [event(n) for n in range(5)]
+    assert len(found) == len(expected)
+    assert all(row in expected for row in found.values())
+    # And it agrees with the log's own reader, positions included.
+    taken = EventLog(log).take(sorted(found)).drop_columns(["position"])
+    assert taken.to_pylist() == [found[position] for position in sorted(found)]
+
+
+def test_a_sealed_generation_is_read_by_stopping_at_its_last_manifest(log: Path) -> None:
+    sealed = [manifest for manifest in read_manifests(log) if manifest["generation"] == 1]
+    rows = [row for manifest in visible(sealed) for _, row in read_segment(log, manifest)]
+    assert len(rows) == EventLog(log, generation=1).rows == 15
+
+
+def test_the_document_shows_the_keys_and_columns_that_are_written(log: Path) -> None:
+    document = DOCUMENT.read_text()
+    found = re.search(r"```json\n(.*?)```", document, re.DOTALL)
+    assert found
+    example, written = json.loads(found[1]), read_manifests(log)[2]
+    assert list(example) == list(written)
+    assert list(example["segment"]) == list(written["segment"])
+    for name in [
+        *example,
+        *example["segment"],
+        *CORE.names,
+        *TEXT.names,
+        "loaded_at",
+        "run",
+        "runs",
+        "payload",
+    ]:
+        assert f"`{name}`" in document, name
+
+
+def test_the_documents_example_agrees_with_itself() -> None:
+    found = re.search(r"```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert found
+    example = json.loads(found[1])
+    described = example["segment"]
+    first, last = (datetime.fromisoformat(described[key]) for key in ("first_effective", "last_effective"))
+    microseconds = [(at - EPOCH) // timedelta(microseconds=1) for at in (first, last)]
+    assert described["row_groups"][0][1:3] == microseconds
+    assert [hour for hour, _ in described["hours"]] == [at // 3_600_000_000 for at in microseconds]
+    assert example["rows"] == described["row_groups"][0][0] == sum(rows for _, rows in described["hours"])
+
+
+def test_segments_are_compressed_and_checked_page_by_page(log: Path) -> None:
+    for file in log.glob("generation-*/segments/*.parquet"):
+        group = pq.ParquetFile(file).metadata.row_group(0)
+        assert {group.column(i).compression for i in range(group.num_columns)} == {"ZSTD"}
