@@ -37,7 +37,7 @@ _UTF8_MULTIBYTE = re.compile(
 )
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]")
 _NON_ASCII = re.compile(r"[^\x00-\x7f]+")
-_UNMEANT = re.compile("[\x80-\x9f\ud800-\udfff]")
+_UNMEANT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _cp1252_char(code: int) -> str:
@@ -45,9 +45,13 @@ def _cp1252_char(code: int) -> str:
     return bytes([code]).decode("cp1252", errors="replace")
 
 
-# C1 controls are cp1252 read as latin-1; lone surrogates (UTF-7 can hold them) cannot be stored.
-_REPAIRS = {code: _cp1252_char(code) for code in range(0x80, 0xA0)} | dict.fromkeys(
-    range(0xD800, 0xE000), "\ufffd"
+# C1 controls are cp1252 read as latin-1; lone surrogates (UTF-7 can hold them) and C0 controls cannot
+# be stored everywhere.
+_REPAIRS = (
+    {code: _cp1252_char(code) for code in range(0x80, 0xA0)}
+    | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+    | {code: "" for code in (*range(0x20), 0x7F) if code not in (0x09, 0x0A, 0x0D)}
+    | {0x0B: "\n", 0x0C: "\n"}
 )
 
 
@@ -108,8 +112,11 @@ def _files_under(folder: Path, suffixes: frozenset[str] | None) -> list[Path]:
 
 
 def relative_name(base: Path, path: Path) -> str:
-    """The path as seen from base, with forward slashes: `boites/sav.mbox`, `../data/avis.csv`."""
-    return Path(os.path.relpath(path, base)).as_posix()
+    """The path as seen from base, with forward slashes: `boites/sav.mbox`, `../data/avis.csv`.
+
+    Bytes of a name that are not UTF-8 show as `?`.
+    """
+    return Path(os.path.relpath(path, base)).as_posix().encode("utf-8", errors="replace").decode("utf-8")
 
 
 def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
@@ -117,7 +124,8 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
 
     A byte-order mark decides; then `encoding` if it fits; then UTF-8; then charset-normalizer's guess.
     Bytes of cp1252 inside UTF-8, on the same line or not, are read one by one as cp1252
-    (`utf-8+cp1252`), and C1 control characters, never meant, as the cp1252 characters they stand for.
+    (`utf-8+cp1252`), and C1 control characters, never meant, as the cp1252 characters they stand for;
+    other control characters but tab and line ends are dropped.
 
     >>> decode(b"d\\xc3\\xa9j\\xe0 vu")
     ('déjà vu', 'utf-8+cp1252')
@@ -147,7 +155,8 @@ def _decode_declared(data: bytes, encoding: str | None) -> tuple[str, str] | Non
             return _decode_utf8(data)
         # UTF-8 often hides under an old default charset; the reverse is vanishingly rare.
         if name in _MEANS_CP1252:
-            return _decode_found(data) if name == "ascii" or _looks_utf8(data) else _decode_cp1252(data)
+            trusted = name != "ascii" and not data.isascii() and not _looks_utf8(data)
+            return _decode_cp1252(data) if trusted else _decode_found(data)
         return data.decode(name), name
     except (LookupError, ValueError):
         return None

@@ -17,6 +17,7 @@ _AUTO_SUBJECT = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _DAEMON = re.compile(r"\b(?:mailer-daemon|mail-daemon|mdaemon)\b", re.IGNORECASE)
+_NEWSLETTER_SENDER = re.compile(r"\b(?:newsletters?|infolettres?)[\w.+-]*@", re.IGNORECASE)
 _AUTO_HEADERS = ("x-autoreply", "x-autorespond", "x-auto-reply", "x-autoreply-from")
 _BULK_HEADERS = ("list-unsubscribe-post", "feedback-id", "x-campaign", "x-campaignid", "x-mc-user", "list-id")
 _DISCUSSION_HEADERS = ("x-mailman-version", "x-beenthere", "mailing-list", "in-reply-to", "references")
@@ -57,6 +58,8 @@ def _is_auto_reply(headers: Mapping[str, Sequence[str]], subject: str) -> bool:
 
 def _is_bulk(headers: Mapping[str, Sequence[str]]) -> bool:
     if _first(headers, "precedence").lower() in ("bulk", "junk"):
+        return True
+    if _NEWSLETTER_SENDER.search(_first(headers, "from")):
         return True
     return "list-unsubscribe" in headers and any(name in headers for name in _BULK_HEADERS)
 

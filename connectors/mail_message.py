@@ -35,16 +35,16 @@ _MAIL_HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
-    """A parsed message. headers: decoded values by lower-case name, in order; body: its MIME structure."""
+    """A parsed message. headers: raw values by lower-case name, in order; body: its MIME structure."""
 
     headers: dict[str, list[str]]
     body: Message
     from_line: str
 
     def first(self, name: str) -> str:
-        """First value of a header, stripped; empty where it is absent."""
+        """First value of a header, decoded; empty where it is absent."""
         values = self.headers.get(name)
-        return values[0].strip() if values else ""
+        return decode_header(values[0]).strip() if values else ""
 
     @property
     def content_type(self) -> str:
@@ -63,7 +63,7 @@ def parse_message(raw: bytes) -> ParsedMail | None:
         body = BytesParser(policy=compat32).parsebytes(raw.lstrip(b"\r\n"))
         headers: dict[str, list[str]] = {}
         for name, value in body.raw_items():
-            headers.setdefault(name.lower(), []).append(decode_header(value))
+            headers.setdefault(name.lower(), []).append(str(value))
     except _PARSER_FAULTS:
         return None
     if _MAIL_HEADERS.isdisjoint(headers):
@@ -71,13 +71,13 @@ def parse_message(raw: bytes) -> ParsedMail | None:
     return ParsedMail(headers=headers, body=body, from_line=body.get_unixfrom() or "")
 
 
-def decode_header(value: object) -> str:
+def decode_header(value: str) -> str:
     """A header's text on one line: encoded words decoded, raw 8-bit bytes found out, never an error.
 
     >>> decode_header("=?iso-8859-1?Q?R=E9clamation?= =?utf-8?B?IGQnw6l0w6k=?=")
     "Réclamation d'été"
     """
-    text, _ = decode(str(value).encode("utf-8", errors="surrogateescape"))
+    text, _ = decode(value.encode("utf-8", errors="surrogateescape"))
     unfolded = " ".join(text.split())
     return _WORDS.sub(_decode_words, unfolded) if "=?" in unfolded else unfolded
 

@@ -16,17 +16,23 @@ _MAX_HEADER_LINES = 4
 _MAX_BLOCK_LINES = 10
 _MAX_SIGNATURE_LINES = 12
 _SIGNATURE_LINE_CHARS = 60
+_WRAPPED_CHARS = 60
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 _INLINE_IMAGE = re.compile(r"\[(?:cid:|image:)[^\]\n]*\]", re.IGNORECASE)
 _LINK_TARGET = re.compile(r"<(?:mailto:|https?://)[^<>\s]*>", re.IGNORECASE)
 _BLANK_RUN = re.compile(r"\n{3,}")
 
+# `> text`, or `JD> text`; but an address that a mail program broke ends with `>:` on a line of its own.
+_QUOTED = re.compile(r"[A-Z]{0,3}>(?!:)")
+_ATTRIBUTION_ENDS = (":", "：", "-", "wrote", "écrit")
 _TIME = re.compile(r"(?<![\d.])\d{1,2}[:.h]\d{2}(?![\d.]?\d)")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _ENDS_WITH_ADDRESS = re.compile(r"@[^\s:]+[>)\]\s]*(?:\w+\s*)?:$")
+_LABEL_CHARS = 40
 _LABEL = re.compile(r"[>\s*_|]*([^\W\d_][^:*]{0,20}?)\s*[*_]*\s*:")
 _SEPARATOR_LINE = re.compile(r"[-_=*\s]*([^-_=*\s].*?)\s*([-_=*\s]*:?)$")
+_RULE_STARTS = ("-", "_", "=", "*", "—", "–")
 _RULE = re.compile(r"[-_=*—–~#\s]{2,}|[—–]")
 _SIGNATURE_RULE = re.compile(r"--|[—–_]{1,}|[-—–_=*]{2,}")
 _CONTACT = re.compile(
@@ -86,8 +92,7 @@ def _without_quotes(lines: list[str]) -> list[str]:
 
 
 def _is_quoted(line: str) -> bool:
-    # The end of an address that a mail program put on a line of its own starts with the mark too.
-    return line.startswith(">") and not line.startswith(">:")
+    return ">" in line[:4] and _QUOTED.match(line) is not None
 
 
 def _is_overflow(lines: list[str], index: int) -> bool:
@@ -97,7 +102,7 @@ def _is_overflow(lines: list[str], index: int) -> bool:
         and bool(lines[index])
         and _is_quoted(lines[index - 1])
         and _is_quoted(lines[index + 1])
-        and len(lines[index - 1]) > 70
+        and len(lines[index - 1]) > _WRAPPED_CHARS
     )
 
 
@@ -110,16 +115,12 @@ def _attributions(lines: list[str]) -> dict[int, int]:
     """First line and line after the last of each `On ..., ... wrote:`, over up to four lines."""
     found: dict[int, int] = {}
     for last, line in enumerate(lines):
-        if not line or len(line) > _MAX_LINE or _is_quoted(line) or not _may_end_attribution(line):
+        if not line.endswith(_ATTRIBUTION_ENDS) or len(line) > _MAX_LINE or _is_quoted(line):
             continue
         first = _attribution_start(lines, last)
         if first is not None:
             found[first] = last + 1
     return found
-
-
-def _may_end_attribution(line: str) -> bool:
-    return line.endswith((":", "：", "-")) or phrases.ATTRIBUTION_VERB.search(line[-40:]) is not None
 
 
 def _attribution_start(lines: list[str], last: int) -> int | None:
@@ -158,11 +159,13 @@ def _ends_attribution(joined: str) -> bool:
 
 def _is_separator(lines: list[str], index: int) -> bool:
     """`----- Message d'origine -----`, or the words alone above a header block."""
-    match = _SEPARATOR_LINE.match(lines[index][:_MAX_LINE])
-    if not match or not (words := phrases.SEPARATOR.match(match[1])):
+    line = lines[index]
+    ruled = line.startswith(_RULE_STARTS) or line.endswith(":")
+    if len(line) > _MAX_LINE or not (ruled or _is_header_block(lines, index + 1)):
         return False
-    ruled = lines[index].startswith(("--", "__", "==", "**")) or lines[index].endswith(":")
-    return words.end() >= len(match[1]) - 1 and (ruled or _is_header_block(lines, index + 1))
+    match = _SEPARATOR_LINE.match(line)
+    words = phrases.SEPARATOR.match(match[1]) if match else None
+    return match is not None and words is not None and words.end() >= len(match[1]) - 1
 
 
 def _is_header_block(lines: list[str], index: int) -> bool:
@@ -184,7 +187,7 @@ def _is_header_block(lines: list[str], index: int) -> bool:
 
 
 def _label_of(line: str) -> str | None:
-    match = _LABEL.match(line[:_MAX_LINE])
+    match = _LABEL.match(line[:_LABEL_CHARS]) if ":" in line[:_LABEL_CHARS] else None
     if not match:
         return None
     name = match[1].strip()
@@ -197,13 +200,9 @@ def _label_of(line: str) -> str | None:
 def _without_signature(lines: list[str], sender: str) -> list[str]:
     cuts = [_disclaimer_start(lines), _delimiter_start(lines), _mobile_start(lines)]
     lines = lines[: min(cut for cut in (*cuts, len(lines)) if cut is not None)]
-    closing = _closing_start(lines, sender)
-    if closing is None:
-        return lines
-    postscript = next(
-        (i for i in range(closing, len(lines)) if phrases.POSTSCRIPT.match(lines[i])), len(lines)
-    )
-    return [*lines[:closing], "", *lines[postscript:]]
+    postscript = next((i for i, line in enumerate(lines) if phrases.POSTSCRIPT.match(line)), len(lines))
+    # People sign above their postscript, or below, or both.
+    return [*_without_closing(lines[:postscript], sender), "", *_without_closing(lines[postscript:], sender)]
 
 
 def _disclaimer_start(lines: list[str]) -> int | None:
@@ -221,7 +220,7 @@ def _disclaimer_start(lines: list[str]) -> int | None:
 def _delimiter_start(lines: list[str]) -> int | None:
     """`-- `, or another rule with nothing below but a few short lines and a way to reach somebody."""
     for index, line in enumerate(lines):
-        if len(line) > _MAX_LINE or not _SIGNATURE_RULE.fullmatch(line):
+        if not line.startswith(_RULE_STARTS) or len(line) > _MAX_LINE or not _SIGNATURE_RULE.fullmatch(line):
             continue
         if line == "--" or (_looks_signature(lines[index + 1 :]) and _has_contact(lines[index + 1 :])):
             return index
@@ -237,21 +236,28 @@ def _mobile_start(lines: list[str]) -> int | None:
     return None
 
 
-def _closing_start(lines: list[str], sender: str) -> int | None:
-    """The first of the last lines from which on there is nothing but formula, name and contacts."""
-    filled = [index for index, line in enumerate(lines) if line]
-    for index in filled[-_MAX_SIGNATURE_LINES:]:
-        rest = _before_postscript(lines[index + 1 :])
-        if _looks_signature(rest) and (
+def _without_closing(lines: list[str], sender: str) -> list[str]:
+    """Cut at the first of the last lines below which there is nothing but name and contacts."""
+    first = _signature_start(lines)
+    for index in range(first, len(lines)):
+        rest = lines[index + 1 :]
+        if lines[index] and (
             _is_closing(lines, index) or _is_signed(lines[index], rest, sender) or _is_contacts(lines, index)
         ):
+            return lines[:index]
+    return lines
+
+
+def _signature_start(lines: list[str]) -> int:
+    """The line from which on only short lines follow, at most _MAX_SIGNATURE_LINES of them."""
+    filled = 0
+    for index in range(len(lines) - 1, -1, -1):
+        if not lines[index]:
+            continue
+        filled += 1
+        if filled > _MAX_SIGNATURE_LINES or not _is_signature_line(lines[index]):
             return index
-    return None
-
-
-def _before_postscript(lines: list[str]) -> list[str]:
-    end = next((i for i, line in enumerate(lines) if phrases.POSTSCRIPT.match(line)), len(lines))
-    return lines[:end]
+    return 0
 
 
 def _is_closing(lines: list[str], index: int) -> bool:
