@@ -6,7 +6,8 @@ VigieError
 ├── LogError             the event log cannot be read or written (exit 4)
 │   └── LogBusyError     another writer holds it
 ├── StoreError           the signal store cannot be reached or used (exit 5)
-└── SecretError          the secret key is missing or does not fit (exit 6)
+├── SecretError          the secret key is missing or does not fit (exit 6)
+└── QuarantineError      quarantine cannot be read or written (exit 7)
 
 Each message says what is wrong, where, the rule, and what to do. The command line prints the message
 on one line and exits with the class's `exit_code`; it never shows a traceback for these.
@@ -51,3 +52,9 @@ class SecretError(VigieError):
     """The secret key is missing, unreadable or not the one the log was written with."""
 
     exit_code = 6
+
+
+class QuarantineError(VigieError):
+    """Quarantine cannot be read or written, or does not hold what was asked."""
+
+    exit_code = 7

@@ -1,0 +1,234 @@
+"""Ingest: every record of every source becomes an event, a duplicate, a row set aside or one in quarantine.
+
+Order makes it safe to stop anywhere: quarantine is durable before the log's commit, and what is run again
+is recognised, events by their id and quarantined records by theirs.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.admission import Admission, SourceAdmission
+from connectors.contract import Accounting, Outcome, Parsed, Record, Rejected, SetAside
+from connectors.events import EVENT
+from connectors.log import EventLog, KnownIds, LogWriter
+from connectors.log.arrow_bytes import fixed_matrix
+from connectors.quarantine import Quarantine
+from connectors.sources import OpenedSource
+
+CHUNK_ROWS = 5_000
+"""Records parsed and admitted together."""
+CHUNK_CHARS = 32 << 20
+"""Fewer, where texts are long: memory follows characters, not rows."""
+COMMIT_ROWS = 250_000
+"""Events handed to the log at once."""
+COMMIT_BYTES = 256 << 20
+
+Progress = Callable[[str, int], None]
+"""Called with a source's name and how many records were just read."""
+
+
+def ingest(
+    sources: Sequence[OpenedSource],
+    *,
+    admission: Admission,
+    log: LogWriter,
+    quarantine: Quarantine,
+    live: bool,
+    now: datetime,
+    progress: Progress | None = None,
+) -> dict[str, Accounting]:
+    """Read sources into the log; the accounting of each, which is also kept in the log with its events.
+
+    live: events are admitted now; otherwise they are history, admitted as of their own time. now: the load
+    time, aware. Memory does not grow with the sources, but for the ids of events (16 bytes each).
+    Raises SourceError if a source's place does not exist, SecretError if the log was written with another
+    key, LogError and QuarantineError if they cannot be written. What was committed by then stays, and
+    running again completes it without doubling.
+    """
+    check_key(log, admission)
+    quarantine.purge(now)
+    known = EventLog(log.path).known_ids()
+    accounts = {}
+    for opened in sources:
+        load = _Load(opened, admission, log, quarantine, known, live=live, now=now)
+        for chunk in _chunks(opened.source.records(), _size):
+            load.take(chunk)
+            if progress is not None:
+                progress(opened.source.name, len(chunk))
+        accounts[opened.source.name] = load.finish()
+    return accounts
+
+
+def retry(
+    sources: Sequence[OpenedSource],
+    *,
+    admission: Admission,
+    log: LogWriter,
+    quarantine: Quarantine,
+    live: bool,
+    now: datetime,
+    only: Collection[str] | None = None,
+) -> dict[str, Accounting]:
+    """Parse quarantined records again, with today's settings; what now passes moves to the log.
+
+    only: ids of the entries to try, all where None. Returns the accounting of each source that has
+    entries. An entry goes once the log holds its event, so a kill in between neither loses nor doubles it.
+    Raises as `ingest`.
+    """
+    check_key(log, admission)
+    known = EventLog(log.path).known_ids()
+    accounts = {}
+    for opened in sources:
+        load = _Load(opened, admission, log, quarantine, known, live=live, now=now)
+        done: list[str] = []
+        entries = quarantine.entries(opened.source.name)
+        wanted = (entry for entry in entries if only is None or entry.id in only)
+        for chunk in _chunks(wanted, lambda entry: _size(entry.record)):
+            again = frozenset(load.take([entry.record for entry in chunk]))
+            done += [entry.id for i, entry in enumerate(chunk) if i not in again]
+        if load.has_read:
+            accounts[opened.source.name] = load.finish()
+            quarantine.remove(done)
+    return accounts
+
+
+def check_key(log: LogWriter, admission: Admission) -> None:
+    """Raise SecretError if events were loaded into this log with another key."""
+    for manifest in EventLog(log.path).manifests():
+        admission.secret.check_fingerprint(manifest.note.get("key"), where=f"the log {log.path}")
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Admitted events not yet handed to the log."""
+
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self.batches.append(batch)
+        self.rows += batch.num_rows
+        self.bytes += batch.nbytes
+
+    @property
+    def is_full(self) -> bool:
+        return self.rows >= COMMIT_ROWS or self.bytes >= COMMIT_BYTES
+
+
+class _Load:
+    """One source on its way into the log."""
+
+    def __init__(
+        self,
+        opened: OpenedSource,
+        admission: Admission,
+        log: LogWriter,
+        quarantine: Quarantine,
+        known: KnownIds,
+        *,
+        live: bool,
+        now: datetime,
+    ) -> None:
+        self._source = opened.source
+        self._log = log
+        self._quarantine = quarantine
+        self._known = known
+        self._live = live
+        self._now = now
+        self._key = admission.secret.fingerprint
+        # The log's clock never goes back, even where the machine's did.
+        admitted_at = max(filter(None, (now, log.clock if live else None)))
+        self._admission: SourceAdmission = admission.of_source(opened.settings, live=live, now=admitted_at)
+        self._account = Accounting()
+        self._pending = _Pending()
+
+    @property
+    def has_read(self) -> bool:
+        return self._account.read > 0
+
+    def take(self, records: Sequence[Record]) -> list[int]:
+        """Account for records; the indexes of those that went to quarantine."""
+        outcomes = list(map(self._source.parse, records))
+        self._account.read += len(records)
+        parsed = [(i, outcome) for i, outcome in enumerate(outcomes) if isinstance(outcome, Parsed)]
+        rejected = [(i, outcome) for i, outcome in enumerate(outcomes) if isinstance(outcome, Rejected)]
+        self._set_aside(outcomes)
+        admitted = self._admission.admit([(records[i], outcome) for i, outcome in parsed])
+        rejected += [(parsed[i][0], why) for i, why in admitted.rejections]
+        self._keep_new(admitted.events)
+        self._quarantine_rows(records, rejected)
+        if self._pending.is_full:
+            self._commit(note={"source": self._source.name, "key": self._key})
+        return [i for i, _ in rejected]
+
+    def finish(self) -> Accounting:
+        """Hand the rest to the log, with the accounting."""
+        if not self._account.closes():
+            raise AssertionError(f"{self._source.name}: the accounting does not close: {self._account}")
+        account = self._account.as_json()
+        self._commit(note={"source": self._source.name, "key": self._key, "accounting": account})
+        return self._account
+
+    def _set_aside(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, SetAside):
+                _count(self._account.set_aside, outcome.reason)
+
+    def _keep_new(self, events: pa.RecordBatch) -> None:
+        ids = events["event_id"]
+        _, firsts = np.unique(fixed_matrix(ids).view("S16").ravel(), return_index=True)
+        new = np.zeros(events.num_rows, dtype=bool)
+        new[firsts] = True
+        new &= ~self._known.contains(ids)
+        fresh = events.filter(pa.array(new))
+        self._known.add(fresh["event_id"])
+        self._pending.add(fresh)
+        self._account.events += fresh.num_rows
+        self._account.duplicates += events.num_rows - fresh.num_rows
+
+    def _quarantine_rows(self, records: Sequence[Record], rejected: Sequence[tuple[int, Rejected]]) -> None:
+        for _, why in rejected:
+            _count(self._account.quarantined, why.reason)
+        if rejected:
+            self._quarantine.add(self._source.name, [(records[i], why) for i, why in rejected], now=self._now)
+
+    def _commit(self, *, note: dict[str, Any]) -> None:
+        events = pa.Table.from_batches(self._pending.batches, schema=EVENT)
+        self._pending = _Pending()
+        if self._live:
+            self._log.append_live(events, note=note)
+        else:
+            self._log.append_history(events, loaded_at=self._now, note=note)
+
+
+def _count(counts: dict[str, int], reason: str) -> None:
+    counts[reason] = counts.get(reason, 0) + 1
+
+
+_Item = TypeVar("_Item")
+
+
+def _chunks(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    """Items in chunks bounded by their number and by the characters they hold."""
+    chunk: list[_Item] = []
+    chars = 0
+    for item in items:
+        chunk.append(item)
+        chars += size(item)
+        if len(chunk) >= CHUNK_ROWS or chars >= CHUNK_CHARS:
+            yield chunk
+            chunk, chars = [], 0
+    if chunk:
+        yield chunk
+
+
+def _size(record: Record) -> int:
+    if isinstance(record.payload, bytes):
+        return len(record.payload)
+    return sum(len(value) for value in record.payload.values() if isinstance(value, str))
