@@ -1,0 +1,5 @@
+"""The signal store, in PostgreSQL: a projection of the log that dashboards, alerts and the desk read."""
+
+from connectors.store.store import Run, Store, open_store
+
+__all__ = ["Run", "Store", "open_store"]

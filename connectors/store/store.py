@@ -1,0 +1,268 @@
+"""The signal store: writes are idempotent by a deterministic key; a replay replaces its projection whole."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from connectors.contract import Accounting
+from connectors.store.connection import connect, in_words, place_of
+from connectors.store.embedded import EmbeddedPostgres
+from connectors.store.loading import Loader
+from connectors.store.migrate import migrate, read_migrations
+from connectors.store.schemas import EVIDENCE, PERIMETER, SIGNAL, TALLY
+
+_WRITE_LOCK = int.from_bytes(b"vigieDML", "big", signed=True)
+_TALLY_KEY = ("bucket_at", "perimeter", "channel", "voice", "theme")
+_EVIDENCE_KEY = ("signal_id", "event_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One replay: what it read, under which settings, and the digest of the signals it gave.
+
+    log_head: hash of the last manifest read. closed_until: end of the last closed bucket. digest: of the
+    canonical export of the signals. Times are aware.
+    """
+
+    log_head: str
+    settings_version: str
+    lexicon_version: str
+    code_version: str
+    closed_until: datetime
+    started_at: datetime
+    finished_at: datetime
+    digest: str
+
+    @property
+    def run_id(self) -> str:
+        """16 bytes in hexadecimal, from what determines the signals: the same replay is the same run."""
+        closed_until = self.closed_until.astimezone(UTC).isoformat()
+        origin = [self.log_head, self.settings_version, self.lexicon_version, self.code_version, closed_until]
+        return hashlib.blake2b(json.dumps(origin).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def open_store(dsn: str | None, *, data: Path) -> Iterator["Store"]:
+    """Open the signal store, its schema up to date.
+
+    dsn: a PostgreSQL server; None or empty: the built-in one, in `<data>/postgres`, started if it does not
+    run and stopped when its last user leaves.
+    StoreError: the server cannot be started, reached or used, or its schema is not one this version knows.
+    """
+    with ExitStack() as stack:
+        connection = connect(dsn or stack.enter_context(EmbeddedPostgres(data / "postgres")))
+        stack.enter_context(closing(connection))
+        with in_words(place_of(connection)):
+            migrate(connection, read_migrations())
+        yield Store(connection)
+
+
+class Store:
+    """Reads and writes the tables of the schema `vigie`.
+
+    Every method may raise StoreError, and SchemaError for a table whose columns are not those of
+    `connectors.store.schemas`; what fails changes nothing.
+    """
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        self._place = place_of(connection)
+
+    def replace_run(
+        self,
+        run: Run,
+        signals: pa.Table,
+        evidence: pa.Table,
+        tallies: Iterable[pa.RecordBatch | pa.Table],
+        *,
+        perimeters: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make the store reflect a full replay: new rows in, changed rows updated, vanished rows out.
+
+        Readers see the replay before or this one, never a mixture. perimeters: path to displayed name,
+        beyond or among the paths met; a path without one is named by its last part, and ancestors are added.
+        """
+        with self._loading() as loader:
+            loader.receive("tally", tallies, TALLY)
+            _receive_signals(loader, signals, evidence)
+            loader.receive_perimeters(("tally", "signal"), perimeters or {})
+            loader.upsert("perimeter", PERIMETER, key=("path",))
+            loader.upsert("tally", TALLY, key=_TALLY_KEY)
+            loader.upsert("signal", SIGNAL, key=("signal_id",))
+            loader.upsert("signal_evidence", EVIDENCE, key=_EVIDENCE_KEY)
+            loader.delete_vanished("signal_evidence", key=_EVIDENCE_KEY)
+            loader.delete_vanished("signal", key=("signal_id",))
+            loader.delete_vanished("tally", key=_TALLY_KEY)
+            loader.delete_vanished("perimeter", key=("path",))
+            self._make_current(run)
+
+    def upsert_tallies(self, tallies: pa.RecordBatch | pa.Table) -> None:
+        """Insert or update tallies, by perimeter, bucket, channel, voice and theme."""
+        with self._loading() as loader:
+            loader.receive("tally", [tallies], TALLY)
+            loader.receive_perimeters(("tally",), {})
+            loader.upsert("perimeter", PERIMETER, key=("path",), update=False)
+            loader.upsert("tally", TALLY, key=_TALLY_KEY)
+
+    def upsert_signals(self, signals: pa.Table, evidence: pa.Table) -> None:
+        """Insert or update signals; `evidence` is all the evidence these signals have."""
+        with self._loading() as loader:
+            _receive_signals(loader, signals, evidence)
+            loader.receive_perimeters(("signal",), {})
+            loader.upsert("perimeter", PERIMETER, key=("path",), update=False)
+            loader.upsert("signal", SIGNAL, key=("signal_id",))
+            loader.upsert("signal_evidence", EVIDENCE, key=_EVIDENCE_KEY)
+            loader.delete_vanished("signal_evidence", key=_EVIDENCE_KEY, within="signal")
+
+    def record_ingest(self, load_id: str, loaded_at: datetime, accounts: Mapping[str, Accounting]) -> None:
+        """Keep what became of every row of one load, by source."""
+        rows = [
+            {"load_id": load_id, "source": source, "loaded_at": loaded_at, **_as_row(account)}
+            for source, account in sorted(accounts.items())
+        ]
+        with self._loading():
+            self._connection.cursor().executemany(_RECORD_INGEST, rows)
+
+    def run(self) -> Run | None:
+        """The replay the store reflects; None before the first."""
+        names = [field.name for field in fields(Run)]
+        rows = self._select(names, "run", "WHERE is_current")
+        return Run(**rows[0]) if rows else None
+
+    def signals(
+        self, perimeter: str | None = None, since: date | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Signals, the newest bucket first and the strongest first within it, with the columns of SIGNAL.
+
+        perimeter: only its subtree. since: only buckets of this day or later.
+        `channels`, `voices` and `explanation` come as dictionaries.
+        """
+        return self._select(
+            SIGNAL.names,
+            "signal",
+            "WHERE (%(perimeter)s::text IS NULL OR perimeter = %(perimeter)s"
+            " OR starts_with(perimeter, %(perimeter)s || '/'))"
+            " AND (%(since)s::date IS NULL OR bucket >= %(since)s)"
+            " ORDER BY bucket_at DESC, evidence DESC, signal_id LIMIT %(limit)s",
+            {"perimeter": perimeter, "since": since, "limit": limit},
+        )
+
+    def signal(self, signal_id: str) -> dict[str, Any] | None:
+        """One signal, with the columns of SIGNAL; None if there is none of this id."""
+        rows = self._select(SIGNAL.names, "signal", "WHERE signal_id = %(id)s", {"id": signal_id})
+        return rows[0] if rows else None
+
+    def evidence(self, signal_id: str) -> list[dict[str, Any]]:
+        """The events that carry a signal, the oldest first, with the columns of EVIDENCE."""
+        return self._select(
+            EVIDENCE.names,
+            "signal_evidence",
+            "WHERE signal_id = %(id)s ORDER BY occurred_at, event_id",
+            {"id": signal_id},
+        )
+
+    def tallies(
+        self, perimeter: str, since: date | None = None, until: date | None = None, theme: str = ""
+    ) -> pa.Table:
+        """The tallies of one perimeter and theme ('' for all texts), in the schema TALLY, in order of time.
+
+        since, until: only buckets of these days, both included.
+        """
+        rows = self._select(
+            TALLY.names,
+            "tally",
+            "WHERE perimeter = %(perimeter)s AND theme = %(theme)s"
+            " AND (%(since)s::date IS NULL OR bucket >= %(since)s)"
+            " AND (%(until)s::date IS NULL OR bucket <= %(until)s)"
+            " ORDER BY bucket_at, channel, voice",
+            {"perimeter": perimeter, "theme": theme, "since": since, "until": until},
+        )
+        return pa.Table.from_pylist(rows, schema=TALLY)
+
+    def perimeters(self) -> list[dict[str, Any]]:
+        """The tree: path, name, parent (None at the root), depth (0 at the root) and division, by path."""
+        return self._select(["path", "name", "parent", "depth", "division"], "perimeter", "ORDER BY path")
+
+    def ingests(self) -> list[dict[str, Any]]:
+        """What became of every row read, by load and source, the oldest load first."""
+        return self._select(_INGEST, "ingest", "ORDER BY loaded_at, load_id, source")
+
+    @contextmanager
+    def _loading(self) -> Iterator[Loader]:
+        """A transaction that no other writer overlaps."""
+        with in_words(self._place), self._connection.transaction():
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_WRITE_LOCK,))
+            yield Loader(self._connection)
+
+    def _select(
+        self, columns: Sequence[str], table: str, clauses: str, values: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        query = sql.SQL("SELECT {} FROM {} " + clauses).format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier("vigie", table)
+        )
+        with in_words(self._place), self._connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, values).fetchall()
+
+    def _make_current(self, run: Run) -> None:
+        self._connection.execute(
+            "UPDATE vigie.run SET is_current = false WHERE is_current AND run_id <> %s", (run.run_id,)
+        )
+        self._connection.execute(_RECORD_RUN, {"run_id": run.run_id, **asdict(run)})
+
+
+def _receive_signals(loader: Loader, signals: pa.Table, evidence: pa.Table) -> None:
+    loader.receive("signal", [signals], SIGNAL)
+    loader.receive("signal_evidence", [evidence], EVIDENCE)
+    loader.withhold_excerpts()
+
+
+def _as_row(account: Accounting) -> dict[str, Any]:
+    return {
+        name: Jsonb(value) if isinstance(value, dict) else value for name, value in account.as_json().items()
+    }
+
+
+_INGEST = (
+    "load_id",
+    "source",
+    "loaded_at",
+    "read",
+    "events",
+    "duplicates",
+    "set_aside",
+    "quarantined",
+    "set_aside_reasons",
+    "quarantine_reasons",
+)
+
+_RECORD_INGEST = """
+INSERT INTO vigie.ingest AS kept
+VALUES (%(load_id)s, %(source)s, %(loaded_at)s, %(read)s, %(events)s, %(duplicates)s, %(set_aside)s,
+        %(quarantined)s, %(set_aside_reasons)s, %(quarantine_reasons)s)
+ON CONFLICT (load_id, source) DO UPDATE SET
+    loaded_at = excluded.loaded_at, read = excluded.read, events = excluded.events,
+    duplicates = excluded.duplicates, set_aside = excluded.set_aside, quarantined = excluded.quarantined,
+    set_aside_reasons = excluded.set_aside_reasons, quarantine_reasons = excluded.quarantine_reasons
+WHERE ROW(kept.*) IS DISTINCT FROM ROW(excluded.*)
+"""
+
+_RECORD_RUN = """
+INSERT INTO vigie.run AS kept
+VALUES (%(run_id)s, %(log_head)s, %(settings_version)s, %(lexicon_version)s, %(code_version)s,
+        %(closed_until)s, %(started_at)s, %(finished_at)s, %(digest)s, true)
+ON CONFLICT (run_id) DO UPDATE SET
+    started_at = excluded.started_at, finished_at = excluded.finished_at, digest = excluded.digest,
+    is_current = true
+WHERE ROW(kept.*) IS DISTINCT FROM ROW(excluded.*)
+"""
