@@ -1,6 +1,7 @@
 """Rows of JSON: objects in a list, wherever the list stands, or one object a line."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,8 @@ from connectors.tables.rows import RAW, RESERVED, FileError, Payload, Row, fault
 
 MOST_CHARACTERS = 1 << 24
 """A longer line of JSONL is a bad row, so that memory stays bounded."""
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DEEPEST = 12
 _PROBED = 20
 _NOT_AN_OBJECT = "not an object of names and values"
@@ -76,8 +79,19 @@ def _payload(item: object) -> Payload:
 
 
 def _loads(text: str) -> Any:
-    """JSON without NaN and infinities, which are no numbers of JSON and become null."""
-    return json.loads(text, parse_constant=lambda _: None)
+    """JSON without what cannot be stored: NaN and infinities become null, lone surrogates U+FFFD."""
+    document = json.loads(text, parse_constant=lambda _: None)
+    return _storable(document) if _ESCAPED_SURROGATE.search(text) else document
+
+
+def _storable(node: object) -> object:
+    if isinstance(node, str):
+        return _SURROGATE.sub("\ufffd", node)
+    if isinstance(node, list):
+        return [_storable(item) for item in node]
+    if isinstance(node, dict):
+        return {_storable(key): _storable(value) for key, value in node.items()}
+    return node
 
 
 def _fault_of(error: Exception) -> str:
