@@ -62,7 +62,7 @@ def _clean(text: str) -> str:
     text = text[:MAX_CHARS].replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")
     text = _INVISIBLE.sub("", text)
     text = _LINK_TARGET.sub("", _INLINE_IMAGE.sub("", text))
-    return "\n".join(line.strip() for line in text.split("\n"))
+    return _BLANK_RUN.sub("\n\n", "\n".join(line.strip() for line in text.split("\n")))
 
 
 # Quoted mail
@@ -107,7 +107,8 @@ def _is_overflow(lines: list[str], index: int) -> bool:
 
 
 def _quote_follows(lines: list[str], index: int) -> bool:
-    following = next((line for line in lines[index:] if line), "")
+    # Runs of blank lines are one line long by now.
+    following = next((line for line in lines[index : index + 2] if line), "")
     return _is_quoted(following)
 
 
@@ -219,10 +220,11 @@ def _disclaimer_start(lines: list[str]) -> int | None:
 
 def _delimiter_start(lines: list[str]) -> int | None:
     """`-- `, or another rule with nothing below but a few short lines and a way to reach somebody."""
+    first = _signature_start(lines)
     for index, line in enumerate(lines):
-        if not line.startswith(_RULE_STARTS) or len(line) > _MAX_LINE or not _SIGNATURE_RULE.fullmatch(line):
-            continue
-        if line == "--" or (_looks_signature(lines[index + 1 :]) and _has_contact(lines[index + 1 :])):
+        if line == "--":
+            return index
+        if index >= first and _SIGNATURE_RULE.fullmatch(line) and _has_contact(lines[index + 1 :]):
             return index
     return None
 
@@ -291,11 +293,6 @@ def _is_contacts(lines: list[str], index: int) -> bool:
     starts = index > 0 and not lines[index - 1] and any(lines[:index])
     contacts = sum(_CONTACT.search(line[:_MAX_LINE]) is not None for line in paragraph)
     return starts and contacts > 1 and "" not in paragraph and _is_signature_line(lines[index])
-
-
-def _looks_signature(lines: list[str]) -> bool:
-    filled = [line for line in lines if line]
-    return len(filled) <= _MAX_SIGNATURE_LINES and all(_is_signature_line(line) for line in filled)
 
 
 def _is_signature_line(line: str) -> bool:
