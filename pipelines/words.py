@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
-ELISIONS = frozenset("l d qu j n s c m t jusqu lorsqu puisqu quoiqu".split())
+ELISIONS = frozenset(["l", "d", "qu", "j", "n", "s", "c", "m", "t", "jusqu", "lorsqu", "puisqu", "quoiqu"])
 """French words that lose their vowel before another; dropped where an apostrophe follows."""
 
 _WHOLE = frozenset({("aujourd", "hui"), ("quelqu", "un"), ("quelqu", "une")})
@@ -44,8 +44,8 @@ def words(text: str, language: str) -> list[str]:
     ['attente', 'on', 'a', 'dit', 'à', 'min', 'au', 'rendez', 'vous']
     >>> words("Quelqu'un d'aujourd'hui, cœur b2b", "fr")
     ["quelqu'un", "aujourd'hui", 'coeur']
-    >>> words("The company's app doesn't work, I can't and won't pay for an iPhone12", "en")
-    ['the', 'company', 'app', 'does', 'not', 'work', 'i', 'can', 'not', 'and', 'will', 'not', 'pay', 'for', 'an']
+    >>> words("The company's app doesn't work, I can't use it on iPhone12", "en")
+    ['the', 'company', 'app', 'does', 'not', 'work', 'i', 'can', 'not', 'use', 'it', 'on']
     >>> words("Dell'arte 2024", "und")
     ['dell', 'arte']
     """

@@ -64,11 +64,9 @@ def test_hand_worked_cases(text: str, language: str, expected: list[str]) -> Non
 
 
 _PIECES = [
-    *"l d qu n s t un une hui aujourd quelqu can won shan don jusqu été Œ É b2 7 ½ [x] [ ] _ - ' ’ ` Σ İ".split(),
-    " ",
-    "\n",
-    "\u0301",
-    "ΑΣ",
+    *["l", "d", "qu", "n", "s", "t", "un", "une", "hui", "aujourd", "quelqu", "can", "won", "shan", "don"],
+    *["jusqu", "été", "Œ", "É", "b2", "7", "½", "[x]", "[", "]", "_", "-", "'", "’", "`", "Σ", "İ", "ΑΣ"],
+    *[" ", "\n", "\u0301"],
 ]
 
 
