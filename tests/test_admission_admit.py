@@ -1,6 +1,7 @@
 """What admission lets through, with which stamps, and what it refuses."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import ModuleType
 from typing import Any
 
 import pyarrow.compute as pc
@@ -152,7 +153,7 @@ def test_nothing_and_everything_refused() -> None:
     assert [index for index, _ in refused.rejections] == [0, 1]
 
 
-def test_no_canary_passes(canaries) -> None:  # type: ignore[no-untyped-def]
+def test_no_canary_passes(canaries: ModuleType) -> None:
     signed = f"{canaries.planted_text()} Zoé Canarivelle, dossier {canaries.AGENT}"
     admitted = admit(
         row(signed, author=canaries.AUTHOR, agent=canaries.AGENT, own_id=canaries.TEXT_CANARIES["email"]),

@@ -2,6 +2,7 @@
 
 import unicodedata
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 import pytest
@@ -166,7 +167,7 @@ def test_a_batch_gives_what_each_text_gives() -> None:
     assert REDACTOR.redact(texts).texts.to_list() == expected
 
 
-def test_several_classes_in_one_text(canaries) -> None:  # type: ignore[no-untyped-def]
+def test_several_classes_in_one_text(canaries: ModuleType) -> None:
     redacted = REDACTOR.redact_one(canaries.planted_text())
     assert canaries.found_in(redacted) == []
     words = "email [email] ; phone [phone] ; phone_abroad [phone] ; iban [iban] ; card [card] ; nir [nir]"
