@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +37,34 @@ with open_store(None, data=Path(sys.argv[1])) as store:
 """
 
 
-@pytest.fixture
-def data() -> Iterator[Path]:
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
     """Not under pytest's folder, which only its owner may enter: as root the server is another account."""
     folder = Path(tempfile.mkdtemp(prefix="vigie-store-"))
     yield folder
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def fresh() -> Iterator[Path]:
+    """An empty data folder."""
+    with temporary_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[Path]:
+    """A data folder with a store, whose server each test starts and leaves stopped or dead."""
+    with temporary_folder() as folder:
+        with open_store(None, data=folder):
+            pass
+        yield folder
+
+
 @pytest.fixture(scope="module")
 def dsn() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="vigie-store-"))
-    with EmbeddedPostgres(folder / "postgres") as dsn:
+    with temporary_folder() as folder, EmbeddedPostgres(folder / "postgres") as dsn:
         yield dsn
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -100,8 +115,8 @@ def refusal(dsn: str, data: Path = Path("unused")) -> str:
     return message
 
 
-def test_the_embedded_server_lives_as_long_as_it_is_used_and_keeps_its_data(data: Path) -> None:
-    odd = data / ("a long 'folder' \"with\" $HOME `id` %s " + "x" * 120)
+def test_the_embedded_server_lives_as_long_as_it_is_used_and_keeps_its_data(fresh: Path) -> None:
+    odd = fresh / ("a long 'folder' \"with\" $HOME `id` %s " + "x" * 120)
     for _ in range(2):
         with EmbeddedPostgres(odd / "postgres") as dsn, connect(dsn) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS kept (x int)")
@@ -174,19 +189,17 @@ def test_a_server_killed_under_another_process_is_not_started_beside_it(data: Pa
 
 
 def test_a_pid_file_whose_number_went_to_another_process_is_stale(data: Path) -> None:
-    with EmbeddedPostgres(data / "postgres"):
-        pass
     stale = data / "postgres" / "cluster" / "postmaster.pid"
     stale.write_text(f"{os.getppid()}\n{stale.parent}\n1700000000\n5432\n\n127.0.0.1\n  1 1\nready   \n")
     with EmbeddedPostgres(data / "postgres") as dsn, connect(dsn) as connection:
         assert one(connection, "SELECT 1") == 1
 
 
-def test_a_half_made_cluster_is_made_again(data: Path) -> None:
-    leftover = data / "postgres" / "init-killed"
+def test_a_half_made_cluster_is_made_again(fresh: Path) -> None:
+    leftover = fresh / "postgres" / "init-killed"
     leftover.mkdir(parents=True)
     (leftover / "PG_VERSION").write_text("18\n")
-    with open_store(None, data=data) as store:
+    with open_store(None, data=fresh) as store:
         assert store.signals() == []
     assert not leftover.exists()
 
@@ -209,17 +222,18 @@ def test_a_forked_process_that_ends_does_not_stop_the_server(data: Path) -> None
 
 
 def test_a_server_that_does_not_start_says_why(data: Path) -> None:
-    with EmbeddedPostgres(data / "postgres"):
-        pass
-    (data / "postgres" / "cluster" / "PG_VERSION").write_text("9.6\n")
+    version = data / "postgres" / "cluster" / "PG_VERSION"
+    made_by = version.read_text()
+    version.write_text("9.6\n")
     message = refusal("", data)
+    version.write_text(made_by)
     assert "database files are incompatible with server" in message
     assert str(data / "postgres" / "server.log") in message
 
 
-def test_a_folder_that_cannot_be_used_says_so(data: Path) -> None:
-    (data / "postgres").write_text("a file stands here")
-    assert str(data / "postgres") in refusal("", data)
+def test_a_folder_that_cannot_be_used_says_so(fresh: Path) -> None:
+    (fresh / "postgres").write_text("a file stands here")
+    assert str(fresh / "postgres") in refusal("", fresh)
 
 
 def test_the_wheel_is_not_imported_for_it_warns() -> None:

@@ -159,6 +159,9 @@ class EmbeddedPostgres:
 
     def _launch(self) -> int:
         """Start the server on a free port, after whatever an interrupted process left; return the port."""
+        if os.geteuid() == 0:
+            _let_through(self._folder)
+            _let_through(binaries())
         if not self._cluster.exists():
             self._initialise()
         elif not self._alone():
@@ -207,9 +210,6 @@ class EmbeddedPostgres:
         for leftover in self._folder.glob("init-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         owner = self._owner()
-        if os.geteuid() == 0:
-            _let_through(self._folder)
-            _let_through(binaries())
         os.chown(self._folder, owner.uid, owner.gid)
         password = self._new_password(owner)
         fresh = Path(tempfile.mkdtemp(prefix="init-", dir=self._folder))
