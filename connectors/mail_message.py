@@ -5,17 +5,18 @@ import binascii
 import quopri
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
-from email.utils import parsedate_tz
+from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
 from connectors.files import decode
 from connectors.mail_html import html_to_text
 
 _MAX_DEPTH = 20
+_MAX_DATE_CHARS = 200
 # What the standard parser raises on headers and structures gone wrong, found by fuzzing.
 _PARSER_FAULTS = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 
@@ -23,10 +24,12 @@ _WORD = r"=\?[^?\s]*\?[bBqQ]\?[^?]*\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s*{_WORD})*")
 _WORD_PARTS = re.compile(r"=\?([^?*\s]*)[^?\s]*\?([bBqQ])\?([^?]*)\?=")
 _ADDRESS = re.compile(r"<\s*([^<>\s@]+@[^<>\s@]+)\s*>|([^\s<>()\"',;:@]+@[^\s<>()\"',;:@]+)")
+_QUOTED_STRING = re.compile(r'"[^"]*"')
 _PIPERMAIL_ADDRESS = re.compile(r"([^\s<>()\"',;:@]+) at ([^\s<>()\"',;:@]+)")
 _ASCTIME = re.compile(
     r"[A-Z][a-z]{2} +[A-Z][a-z]{2} +\d+ +\d+:\d\d(?::\d\d)?[^\r\n]{0,20}? +\d{4}(?: [+-]\d{4})?"
 )
+_LEAP_SECOND = re.compile(r"(:\d\d):60\b")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _MAIL_HEADERS = frozenset(
     {"from", "date", "subject", "to", "message-id", "received", "return-path", "mime-version", "delivered-to"}
@@ -105,7 +108,7 @@ def _word_bytes(coding: str, content: str) -> bytes:
 
 def address_of(value: str) -> str | None:
     """First e-mail address of a header, lower-case; archives' `name at host` too. None if there is none."""
-    match = _ADDRESS.search(value)
+    match = _ADDRESS.search(_QUOTED_STRING.sub(" ", value)) or _ADDRESS.search(value)
     if match:
         return (match[1] or match[2]).lower()
     archived = _PIPERMAIL_ADDRESS.search(value)
@@ -138,14 +141,12 @@ def parse_date(value: str, *, zone: str) -> datetime | None:
     '2024-03-05T08:30:00+00:00'
     """
     try:
-        parts = parsedate_tz(value[:200])
-        if parts is None:
-            return None
-        year, month, day, hour, minute, second = parts[:6]
-        offset_s = 0 if "-0000" in value else parts[9]
-        tz = ZoneInfo(zone) if offset_s is None else timezone(timedelta(seconds=offset_s))
-        # Leap seconds are written as 60.
-        return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=tz).astimezone(UTC)
+        # Leap seconds are real, and more than datetime can hold.
+        found = parsedate_to_datetime(_LEAP_SECOND.sub(r"\1:59", value[:_MAX_DATE_CHARS]))
+        if found.tzinfo is None:
+            # -0000 is UTC, said by a machine that does not know its zone (RFC 5322).
+            found = found.replace(tzinfo=UTC if "-0000" in value else ZoneInfo(zone))
+        return found.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
