@@ -5,6 +5,7 @@ import io
 import tracemalloc
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -125,7 +126,7 @@ def test_missing_place(tmp_path: Path) -> None:
 def test_missing_columns_reject_the_whole_file(tmp_path: Path) -> None:
     rows = read(
         tmp_path,
-        "Date,Texte,a@b.fr\n2024-03-12,x,y\n2024-03-13,x,y\n",
+        "Date,Texte,Auteur\n2024-03-12,x,y\n2024-03-13,x,y\n",
         columns={"text": "avis", "occurred_at": "Date", "author": 9},
         perimeter="{Magasin}",
     )
@@ -133,7 +134,36 @@ def test_missing_columns_reject_the_whole_file(tmp_path: Path) -> None:
     assert record.line == 0
     assert isinstance(outcome, Rejected)
     assert outcome.reason == "missing_column"
-    assert "no column 'avis', 9, 'Magasin'; found 'Date', 'Texte', a name shaped 'a@a.aa'" in outcome.detail
+    assert "no column 'avis', 9, 'Magasin'; found 'Date', 'Texte', 'Auteur';" in outcome.detail
+
+
+def test_a_first_row_of_data_is_not_taken_for_names(tmp_path: Path) -> None:
+    rows = read(tmp_path, "12/03/2024,bien,Camille Durand\n13/03/2024,mal,Dominique Petit\n")
+    [(_, outcome)] = rows
+    assert isinstance(outcome, Rejected)
+    assert "found a name shaped '99/99/9999', a name shaped 'aaaa'" in outcome.detail
+    assert "Camille" not in outcome.detail
+
+
+def test_no_canary_in_any_detail(tmp_path: Path, canaries: ModuleType) -> None:
+    planted = [canaries.AUTHOR, canaries.AGENT, *canaries.TEXT_CANARIES.values(), canaries.planted_text()]
+    details = []
+    for value in planted:
+        lines = [
+            f'2024-03-12;"{value}";{value};web',
+            f'"{value}";bien;3;web',
+            f"2024-03-12;{value}",
+            f"2024-03-12;bien;3;{value};{value};{value}",
+            f'2024-03-12;"{value};3;web',
+        ]
+        headers = ["date;avis;note;canal", f"2024-03-11;{value};3;web", f"{value};{value}", value]
+        for header in headers:
+            columns = {"text": "avis", "occurred_at": "date", "score": "note"}
+            scale = {"worst": 1, "best": 5}
+            rows = read(tmp_path, "\n".join([header, *lines]), columns=columns, score=scale)
+            details += [outcome.detail for _, outcome in rows if isinstance(outcome, Rejected)]
+    assert len(details) > 40
+    assert canaries.found_in("\n".join(details)) == []
 
 
 def test_names_repeated_and_blank(tmp_path: Path) -> None:

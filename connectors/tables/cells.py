@@ -21,8 +21,7 @@ _MEANT: dict[int, str | None] = (
     | {ord(char): "\n" for char in "\n\r\v\f"}
     | {ord("\t"): "\t"}
 )
-_DAMAGED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+")
-_WHOLE = re.compile(r"(\d+)[.,]0+")
+_SPREADSHEET = re.compile(r"(?P<whole>\d+)[.,]0+|[+-]?\d(?:[.,]\d+)?[eE]\+?\d+")
 
 
 def jsonable(value: object) -> Any:
@@ -60,7 +59,7 @@ def clean(text: str) -> str:
     """
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
-    if _UNMEANT.search(text):
+    if not text.isprintable() and _UNMEANT.search(text):
         text = text.replace("\r\n", "\n").translate(_MEANT)
     return text.strip()
 
@@ -71,7 +70,5 @@ def identifier(text: str) -> str | None:
     A spreadsheet writes whole numbers as `1234.0`, which is 1234, and long ones as `5.70306E+17`, which
     many rows share: that is no identity, and the text's content takes its place.
     """
-    if not text or _DAMAGED.fullmatch(text):
-        return None
-    whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else text
+    damaged = _SPREADSHEET.fullmatch(text)
+    return (damaged["whole"] if damaged else text) or None

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from connectors.files import decode
 from connectors.source_settings import TableSource
 from connectors.tables.detect import open_text
-from connectors.tables.mapping import ABSENT, lookup
+from connectors.tables.mapping import ABSENT, lookup, walk
 from connectors.tables.rows import RAW, RESERVED, FileError, Payload, Row, faulty, wanted_columns
 
 MOST_CHARACTERS = 1 << 24
@@ -111,7 +111,7 @@ def _first_line_is_object(text: str) -> bool:
 
 def _list_of_rows(document: object, settings: TableSource) -> Sequence[object]:
     if settings.rows is not None:
-        rows = lookup({"": document}, f".{settings.rows}") if settings.rows else document
+        rows = walk(document, settings.rows)
         if not isinstance(rows, list):
             raise FileError("unreadable_file", f"no list at {settings.rows!r}; correct `rows`")
         return rows

@@ -31,8 +31,12 @@ def lookup(payload: Mapping[str, Any], key: str) -> Any:
     """
     if key in payload or "." not in key:
         return payload.get(key, ABSENT)
-    node: Any = payload
-    for step in key.split("."):
+    return walk(payload, key)
+
+
+def walk(node: Any, path: str) -> Any:
+    """What a dotted path leads to inside objects and lists; ABSENT if it leads nowhere."""
+    for step in path.split("."):
         if isinstance(node, Mapping) and step in node:
             node = node[step]
         elif isinstance(node, list) and step.isdecimal() and int(step) < len(node):
@@ -65,9 +69,12 @@ class RowParser:
             None if settings.score is None else Scale(settings.score, decimal_comma=settings.decimal_comma)
         )
         self._template = Template(settings.perimeter)
-        self._zone = settings.timezone or zone
         self._day_first = settings.day_first
-        # Rows share few perimeters.
+        zone = settings.timezone or zone
+        # Rows share perimeters, and often days or minutes.
+        self._instant_of = lru_cache(maxsize=8192)(
+            lambda text, day_first: parse_time(text, zone=zone, day_first=day_first)
+        )
         self._perimeter_of = lru_cache(maxsize=65_536)(self._fill)
 
     @property
@@ -134,7 +141,7 @@ class RowParser:
                 continue
             try:
                 day_first = bool(payload.get(DAY_FIRST, self._day_first))
-                return parse_time(text, zone=self._zone, day_first=day_first)
+                return self._instant_of(text, day_first)
             except ValueError as error:
                 return Rejected("bad_date", f"column {key!r}: {error}")
         return Rejected("no_date", f"blank or absent: {', '.join(map(repr, self._dates))}")

@@ -29,7 +29,8 @@ DAY_FIRST = "vigie:day_first"
 RESERVED = frozenset({FAULT, DETAIL, RAW, EXTRA, DAY_FIRST})
 
 _MOST_NAMES = 60
-_LONGEST_NAME = 40
+_LONGEST_NAME = 60
+_MOST_DIGITS = 5
 
 
 class FileError(Exception):
@@ -41,9 +42,9 @@ class FileError(Exception):
         self.detail = detail
 
 
-def faulty(reason: str, detail: str, **cells: object) -> Payload:
+def faulty(reason: str, detail: str) -> Payload:
     """The payload of a row, or of a whole file, that is rejected whatever the mapping says."""
-    return {FAULT: reason, DETAIL: detail} | cells
+    return {FAULT: reason, DETAIL: detail}
 
 
 def column_key(column: str | int, *, header_rows: int) -> str:
@@ -80,7 +81,7 @@ class Header:
         keys = {column: column_key(column, header_rows=settings.header_rows) for column in wanted}
         missing = [column for column, key in keys.items() if key not in place]
         if missing:
-            raise FileError("missing_column", _missing(missing, self.names))
+            raise FileError("missing_column", _missing(missing, self.names, cells or []))
         self._numbered = {key: place[key] for key in keys.values() if key not in self.names}
         self._least = 1 + max(place[key] for key in keys.values())
 
@@ -123,16 +124,23 @@ def column_names(cells: Sequence[str]) -> list[str]:
     return names
 
 
-def _missing(missing: Sequence[str | int], names: Sequence[str]) -> str:
-    found = ", ".join(_shown(name) for name in names[:_MOST_NAMES])
+def _missing(missing: Sequence[str | int], names: Sequence[str], cells: Sequence[str]) -> str:
+    """What is missing and what was found, by shape where the first row is data: it may name a person."""
+    hide = _is_data(cells)
+    shown = [f"a name shaped {shape(name)!r}" if hide else repr(name) for name in names[:_MOST_NAMES]]
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     wanted = ", ".join(repr(column) for column in missing)
-    return f"no column {wanted}; found {found}{more}; correct [source.columns], perimeter or header_rows"
+    found = ", ".join(shown) + more
+    return f"no column {wanted}; found {found}; correct [source.columns], perimeter or header_rows"
 
 
-def _shown(name: str) -> str:
-    """A column's name; its shape where it looks like data, as in a file without the header it should have."""
-    digits = sum(char.isdigit() for char in name)
-    if len(name) > _LONGEST_NAME or digits > 4 or "@" in name or not name.isprintable():
-        return f"a name shaped {shape(name)!r}"
-    return repr(name)
+def _is_data(cells: Sequence[str]) -> bool:
+    """Whether a row is no header: one cell alone, or one that is a number, a date, an address, a text."""
+    return len(cells) == 1 or any(map(_is_value, cells))
+
+
+def _is_value(cell: str) -> bool:
+    digits = sum(char.isdigit() for char in cell)
+    if len(cell) > _LONGEST_NAME or digits > _MOST_DIGITS or "@" in cell or not cell.isprintable():
+        return True
+    return 2 * digits > len(cell.strip())
