@@ -25,6 +25,7 @@ REPLACED = {
     "jean\u200b.dupont@exam\u00adple.org": "[email]",
     "hélène@exämple.org": "[email]",
     "contact jean@gmail svp": "contact [email] svp",
+    "Jean.Dupont@Gmail.Com.Merci": "[email].Merci",
     # telephones, French
     "06 12 34 56 78": "[phone]",
     "appelez le 06.12.34.56.78 !": "appelez le [phone] !",
@@ -138,6 +139,10 @@ KEPT = [
     "+ 20 % en 2024",
     "@Enseigne votre service, merci #sav",
     "rendez-vous @ 10h",
+    "bonjour@Enseigne, l'@Enseigne_Lille ouvre @Lille.Merci",
+    "version 4.01.03.27 201-229-121-127",
+    "probabilité 0.6579999999999999",
+    "message 570270684619923457 et 629150573829455872",
     "voir www.example.fr ou https://example.fr/",
     "très bien.Accueil/conseil au top, oui/non, km/h",
     "Aurélien du rayon four",

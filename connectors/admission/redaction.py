@@ -34,9 +34,14 @@ _FOREIGN_DIGIT = re.compile(r"[^\W\D0-9]")
 _MAY_NUMBER = r"[0-9](?:[^\p{L}0-9]{0,4}[0-9]){7}|[0-9A-Za-z]{2}[0-9]{6}"
 _MAY_URL = r"(?i)://|www\.|[a-z0-9]\.[a-z]{2,6}/"
 
+# Glued or with a blank on both sides; a handle (`merci @Enseigne`, `bonjour@Enseigne`) is not an address.
+_PROVIDERS = (
+    "gmail|hotmail|yahoo|outlook|orange|wanadoo|free|laposte|sfr|icloud|live|msn|aol|bbox|neuf|gmx|proton"
+)
 _EMAIL = re.compile(
-    r"[^\W_][\w.+%'’-]{0,63}\s?@\s?[^\W_][\w-]{0,62}(?:\.[\w-]{0,62}[^\W_])+"  # blanks allowed round the @
-    r"|[^\W_][\w.+%'’-]{0,63}@[^\W\d_][\w-]{0,62}[^\W_]"  # glued, without a top-level domain
+    r"[^\W_][\w.+%'’-]{0,63}(?:@|\s@\s)"
+    r"(?:[^\W_][\w-]{0,62}\.)+(?:[a-zà-ÿ]{2,24}|[A-Z]{2,24}|Com|Fr|Net|Org|Eu)(?![^\W_])"
+    rf"|[^\W_][\w.+%'’-]{{0,63}}@(?i:{_PROVIDERS})(?![^\W_])"
 )
 _URL = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{1,10}://|\bwww\.)[^\s<>\"'«»]+"
