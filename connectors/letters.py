@@ -1,7 +1,6 @@
 """Letters as a source: text, DOCX and PDF files with their metadata in, one outcome a letter out."""
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -11,16 +10,18 @@ from connectors.letter_metadata import Metadata, MetadataError, is_metadata
 from connectors.letter_text import SUFFIXES, LetterError, read_text
 from connectors.source_settings import LettersSource
 from connectors.template import Template
+from connectors.unread import rejection_of, unread
 from connectors.values import parse_time
 
 MAX_LETTER_BYTES = 32 * 2**20
+_NOT_A_LETTER = Rejected("unreadable", "the record is not a letter's")
 
 
 class Letters:
     """Files of one letter each.
 
     A record's payload is {"file": name, "bytes": base64, "metadata": {...}}, plain enough for JSON and
-    enough to be parsed alone; a file that could not be read has {"problem": reason, "detail": ...}.
+    enough to be parsed alone; a file that could not be read has the payload of connectors.unread.
     Metadata gives date (needed), author and id, names compared without case, and the perimeter's fields.
     zone: of a date without offset, where the settings name none.
     """
@@ -54,19 +55,21 @@ class Letters:
     def parse(self, record: Record) -> Outcome:
         """The outcome of one letter."""
         payload = record.payload
-        if not isinstance(payload, Mapping):
-            return Rejected("unreadable", "the record is not a letter's")
-        if "problem" in payload:
-            return Rejected(str(payload["problem"]), str(payload["detail"]))
+        if isinstance(payload, bytes):
+            return _NOT_A_LETTER
+        if rejection := rejection_of(payload, self.reasons):
+            return rejection
         try:
-            data = base64.b64decode(str(payload["bytes"]), validate=True)
-            suffix = PurePosixPath(str(payload["file"])).suffix.lower()
+            data = base64.b64decode(payload["bytes"], validate=True)
+            suffix = PurePosixPath(payload["file"]).suffix.lower()
+            metadata = {str(key): str(value) for key, value in payload["metadata"].items()}
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return _NOT_A_LETTER
+        try:
             text = read_text(data, suffix, encoding=self._settings.encoding)
         except LetterError as error:
             return Rejected(error.reason, error.detail)
-        except (KeyError, binascii.Error):
-            return Rejected("unreadable", "the record is not a letter's")
-        return self._parse_text(text, payload["metadata"]) if text else SetAside("empty")
+        return self._parse_text(text, metadata) if text else SetAside("empty")
 
     def _parse_text(self, text: str, metadata: Mapping[str, str]) -> Outcome:
         known = {key.casefold(): value for key, value in metadata.items()}
@@ -89,16 +92,16 @@ class Letters:
         )
 
 
-def _read(path: Path, metadata: Metadata) -> dict[str, object]:
+def _read(path: Path, metadata: Metadata) -> Mapping[str, object]:
     """The payload of one file, its name apart."""
     if path.suffix.lower() not in SUFFIXES:
-        return {"problem": "not_a_letter", "detail": f"the file ends in {path.suffix or 'nothing'}"}
+        return unread("not_a_letter", f"the file ends in {path.suffix or 'nothing'}")
     try:
         if path.stat().st_size > MAX_LETTER_BYTES:
-            return {"problem": "oversized", "detail": f"over {MAX_LETTER_BYTES} bytes"}
+            return unread("oversized", f"over {MAX_LETTER_BYTES} bytes")
         data = base64.b64encode(path.read_bytes()).decode("ascii")
         return {"bytes": data, "metadata": metadata.of(path)}
     except OSError as error:
-        return {"problem": "unreadable", "detail": error.strerror or type(error).__name__}
+        return unread("unreadable", error.strerror or type(error).__name__)
     except MetadataError as error:
-        return {"problem": "bad_metadata", "detail": str(error)}
+        return unread("bad_metadata", str(error))

@@ -12,14 +12,16 @@ from connectors.mail_message import ParsedMail, address_of, body_text, display_n
 from connectors.mail_reply import visible
 from connectors.source_settings import MailSource
 from connectors.template import Template
+from connectors.unread import rejection_of
 
 PERIMETER_FIELDS = ("to", "to_local", "folder", "subject")
 
 _RECIPIENT_HEADERS = ("to", "delivered-to", "x-original-to", "envelope-to", "cc")
 _PREFIXES = re.compile(
-    r"(?:\s*(?:re|ré|réf|fw|fwd|tr|aw|wg|rv|res|enc|antw|doorst|sv|vs|rif|i|r)(?:\[\d+\]|\(\d+\))?\s?:\s*)+",
+    r"\A(?:(?:re|ré|réf|fw|fwd|tr|aw|wg|rv|res|enc|antw|doorst|sv|vs|rif|i|r)(?:\[\d+\]|\(\d+\))?\s?:\s*)+",
     re.IGNORECASE,
 )
+_NOT_A_MESSAGE = Rejected("unreadable", "the record is not a message")
 
 
 class Mail:
@@ -63,18 +65,17 @@ class Mail:
 
     def parse(self, record: Record) -> Outcome:
         """The outcome of one message."""
-        if isinstance(record.payload, Mapping):
-            return Rejected(str(record.payload["problem"]), str(record.payload["detail"]))
-        mail = parse_message(record.payload)
+        payload = record.payload
+        if not isinstance(payload, bytes):
+            return rejection_of(payload, self.reasons) or _NOT_A_MESSAGE
+        mail = parse_message(payload)
         if mail is None:
-            return Rejected(
-                "not_mail", f"{len(record.payload)} bytes without From, Date, Subject or the like"
-            )
+            return Rejected("not_mail", f"{len(payload)} bytes without From, Date, Subject or the like")
         subject = mail.first("subject")
         unwritten = kind(mail.headers, content_type=mail.content_type, subject=subject)
         if unwritten:
             return SetAside(unwritten)
-        return self._parse_written(record, mail, subject=_PREFIXES.sub("", subject, count=1).strip())
+        return self._parse_written(record, mail, subject=_PREFIXES.sub("", subject))
 
     def _parse_written(self, record: Record, mail: ParsedMail, *, subject: str) -> Outcome:
         text = self._text(mail, subject)

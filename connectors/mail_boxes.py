@@ -1,5 +1,6 @@
 """Files that hold mail: mbox, single messages, zips of either; each message comes out as raw bytes."""
 
+import codecs
 import re
 import zipfile
 import zlib
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from connectors.contract import Record
+from connectors.unread import unread
 
 MAX_MESSAGE_BYTES = 32 * 2**20
 """Above what mail servers accept. The rest of a larger message, always an attachment, is not read."""
@@ -20,11 +22,6 @@ _FROM_LINE = re.compile(rb"From [^\r\n]{1,400}\d:\d\d[^\r\n]{0,40}\b\d{4}\b")
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 # What zipfile raises on damaged or unsupported archives (NotImplementedError is a RuntimeError).
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError)
-
-
-def problem(file: str, reason: str, detail: str) -> Record:
-    """A record that stands for a file that could not be read; its parse is a rejection for `reason`."""
-    return Record(file, 0, {"problem": reason, "detail": detail})
 
 
 def read(path: Path, name: str) -> Iterator[Record]:
@@ -40,21 +37,23 @@ def read(path: Path, name: str) -> Iterator[Record]:
             else:
                 yield from _read_messages(stream, name)
     except OSError as error:
-        yield problem(name, "unreadable", error.strerror or type(error).__name__)
+        yield Record(name, 0, unread("unreadable", error.strerror or type(error).__name__))
 
 
 def _read_messages(stream: IO[bytes], name: str) -> Iterator[Record]:
-    first = stream.readline(_LINE_BYTES)
+    first, number = stream.readline(_LINE_BYTES).removeprefix(codecs.BOM_UTF8), 1
+    while first and not first.strip(b"\r\n"):
+        first, number = stream.readline(_LINE_BYTES), number + 1
     if first.startswith(b"From "):
-        yield from _split_mbox(first, stream, name)
+        yield from _split_mbox(first, stream, name, number=number)
     elif first:
         yield Record(name, 0, first + stream.read(MAX_MESSAGE_BYTES - len(first)))
 
 
-def _split_mbox(first: bytes, stream: IO[bytes], name: str) -> Iterator[Record]:
+def _split_mbox(first: bytes, stream: IO[bytes], name: str, *, number: int) -> Iterator[Record]:
     """Cut before each `From ` line that bears a date: bodies hold `From ` lines too, unquoted by some."""
     pieces, size = [first], len(first)
-    start = number = 1
+    start = number
     at_line_start = first.endswith(b"\n")
     for piece in iter(partial(stream.readline, _LINE_BYTES), b""):
         number += at_line_start
@@ -77,7 +76,7 @@ def _read_zip(stream: IO[bytes], name: str, *, size: int) -> Iterator[Record]:
     try:
         archive = zipfile.ZipFile(stream)
     except _ZIP_FAULTS:
-        yield problem(name, "unreadable", "damaged zip")
+        yield Record(name, 0, unread("unreadable", "damaged zip"))
         return
     allowed = max(MAX_MESSAGE_BYTES, MAX_EXPANSION * size)
     with archive:
@@ -92,13 +91,13 @@ def _read_member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, *, oversized: bool
 ) -> Iterator[Record]:
     if oversized:
-        yield problem(name, "oversized", f"the zip expands to over {MAX_EXPANSION} times its size")
+        yield Record(name, 0, unread("oversized", f"the zip expands to over {MAX_EXPANSION} times its size"))
         return
     if member.flag_bits & 1:
-        yield problem(name, "encrypted", "the zip asks for a password")
+        yield Record(name, 0, unread("encrypted", "the zip asks for a password"))
         return
     try:
         with archive.open(member) as stream:
             yield from _read_messages(stream, name)
     except _ZIP_FAULTS as error:
-        yield problem(name, "unreadable", f"damaged zip member ({type(error).__name__})")
+        yield Record(name, 0, unread("unreadable", f"damaged zip member ({type(error).__name__})"))

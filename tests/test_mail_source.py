@@ -153,6 +153,7 @@ def test_signature_is_known_by_the_sender() -> None:
         ("Re: RE : Tr: Fwd: Commande", "Commande"),
         ("AW: WG: Re[2]: Commande", "Commande"),
         ("Retard : commande", "Retard : commande"),
+        ("Ma lettre : retard", "Ma lettre : retard"),
         ("=?utf-8?Q?R=C3=A9clamation?=", "Réclamation"),
         ("=?iso-8859-1?B?UulwYXI=?= =?iso-8859-1?B?YXRpb24=?=", "Réparation"),
         ("=?utf-8?B?w?= =?utf-8?B?6k=?=", None),
@@ -370,6 +371,15 @@ def test_mbox_is_cut_at_dated_from_lines_only(tmp_path: Path) -> None:
         )
         for hour, text in [(8, "Premier.\nFrom ce jour, plus rien.\nFrom hier non plus."), (9, "Second.")]
     ]
+
+
+@pytest.mark.parametrize("start", [b"\n\r\n", b"\xef\xbb\xbf"])
+def test_mbox_behind_blank_lines_or_a_byte_order_mark(tmp_path: Path, start: bytes) -> None:
+    records = read(tmp_path, "boite.mbox", start + MBOX)
+    assert [record.payload for record in records] == [
+        record.payload for record in read(tmp_path, "boite.mbox", MBOX)
+    ]
+    assert records[0].line == 1 + start.count(b"\n")
 
 
 def test_a_grown_mbox_gives_its_first_messages_again_unchanged(tmp_path: Path) -> None:
