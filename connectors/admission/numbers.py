@@ -110,7 +110,7 @@ def _card_spans(run: "_Run") -> Iterator[tuple[int, int]]:
     start = 0
     while start < len(run.groups):
         ends = run.ends(start, at_least=13, at_most=19) if not run.is_decimal_part(start) else []
-        end = next((end for end in reversed(ends) if _is_card("".join(run.groups[start:end]))), None)
+        end = next((end for end in reversed(ends) if _is_card(run.groups[start:end])), None)
         if end is None:
             start += 1
         else:
@@ -118,7 +118,12 @@ def _card_spans(run: "_Run") -> Iterator[tuple[int, int]]:
             start = end
 
 
-def _is_card(digits: str) -> bool:
+def _is_card(groups: Sequence[str]) -> bool:
+    sizes = list(map(len, groups))
+    # Written in fours (4-4-4-4, 4-6-5, 4-6-4) or evenly; odd groups are versions and references.
+    if min(sizes[:-1], default=4) < 4 and len(set(sizes)) > 1:
+        return False
+    digits = "".join(groups)
     return _ISSUERS.fullmatch(digits) is not None and luhn.is_valid(digits)
 
 
@@ -187,7 +192,8 @@ def _is_french(run: "_Run", start: int, end: int) -> bool:
     if re.fullmatch(r"0[1-9]\d{8}", digits):
         if _holds_date(sizes) or (sizes[0] == 1 and gaps[0] in {".", ","}):
             return False
-        return len(set(gaps)) <= 1 or not _are_times(run.groups[start:end])
+        kinds = len(set(gaps))
+        return kinds <= 1 or (kinds == 2 and not _are_times(run.groups[start:end]))
     if sizes == (1, 2, 2, 2, 2) and digits[0] in "67":
         return len(set(gaps)) == 1
     return sizes == (11,) and re.fullmatch(r"33[1-9]\d{8}", digits) is not None
