@@ -25,9 +25,14 @@ def slugify(name: str) -> str:
     >>> slugify("  Hauts-de-France / Cœur d'Été ")
     'hauts-de-france-coeur-d-ete'
     """
-    decomposed = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    # Compatibility forms hide capitals, and folding capitals can bring accents back.
+    plain = _without_accents(_without_accents(name).casefold().translate(_LETTERS))
     return _NOT_WORD.sub("-", plain).strip("-")
+
+
+def _without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
 def slug_path(path: str) -> str:
