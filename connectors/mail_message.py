@@ -156,12 +156,11 @@ def body_text(message: Message, *, encoding: str | None = None, depth: int = 0) 
 
     Of alternatives the plain text is taken, HTML where there is none. encoding: of parts that name none.
     """
-    payload = message.get_payload()
-    if not isinstance(payload, list):
+    if not message.is_multipart():
         return _part_text(message, encoding)
     if depth >= _MAX_DEPTH or message.get_content_maintype() == "message":
         return ""
-    parts = [part for part in payload if isinstance(part, Message)]
+    parts = [part for part in message.get_payload() if isinstance(part, Message)]
     if message.get_content_type() == "multipart/alternative":
         # Plain text first, otherwise the sender's order.
         parts.sort(key=lambda part: part.get_content_type() != "text/plain")
