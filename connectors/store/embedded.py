@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 

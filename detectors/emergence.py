@@ -1,0 +1,282 @@
+"""Emergence: features mentioned by more authors than their own past and their parent's explain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from river.anomaly.base import AnomalyDetector
+
+from detectors import _emergence_kernel as kernel
+from detectors.features import feature_id
+
+Ids = NDArray[np.uint64]
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Buckets = NDArray[np.int32]
+
+DEFAULT_RATIOS = (1.5, 3.0, 6.0, 12.0)
+
+
+@dataclass(frozen=True, slots=True)
+class EmergenceScores:
+    """What one bucket says of each feature, in the order the features were given.
+
+    log_e: natural log of the bucket's e-value, above 0 favours a rise. statistic: natural log of the
+    sequential evidence, this bucket included. rate: expected share of authors, before this bucket. since:
+    first bucket of the running episode. observed, expected: authors since then. All of shape (features,).
+    """
+
+    log_e: Floats
+    statistic: Floats
+    rate: Floats
+    since: Buckets
+    observed: Floats
+    expected: Floats
+
+
+class Emergence(AnomalyDetector):
+    """Gamma-Poisson baseline of many sparse features with a sequential test of a rise.
+
+    In a bucket, *y* distinct authors out of *n* mention a feature. Its baseline is a Gamma(a, b) rate with
+    exponential forgetting; the prior is the rate of a wider perimeter, worth `strength` authors. No change:
+    y is negative binomial. Change: the same with the rate multiplied by one of `ratios`, equally likely. The
+    ratio of both is an e-value; evidence accumulates as the e-CUSUM M <- max(1, M) e. Under the baseline the
+    mean time to M >= c is at least c tests of the feature. A feature that is not mentioned costs nothing:
+    the silence before a mention is tested as one bucket, whose exposure is the sum of those passed.
+
+    Parameters
+    ----------
+    half_life
+        Buckets after which a mention weighs half; at least 1.
+    strength
+        Weight of the prior rate, in authors; above 0.
+    ratios
+        Multiples of the rate that count as a rise; each above 1.
+    base_rate
+        Prior rate where no wider perimeter gives one; in (0, 1).
+    warm_up
+        Buckets that are learned without being judged; at least 0.
+    exposure
+        Key of `x` that holds n in the one-at-a-time interface.
+
+    Examples
+    --------
+    >>> detector = Emergence(warm_up=0)
+    >>> for _ in range(60):
+    ...     detector.learn_one({"n": 20, "queue": 2})
+    >>> usual, rise = {"n": 20, "queue": 2}, {"n": 20, "queue": 12}
+    >>> detector.score_one(usual) < 1 < 4 < detector.score_one(rise)
+    True
+
+    References
+    ----------
+    Shin, J., Ramdas, A. & Rinaldo, A. (2024). E-detectors: a nonparametric framework for sequential change
+    detection. New England Journal of Statistics in Data Science 2(2):229-260.
+    """
+
+    def __init__(
+        self,
+        half_life: float = 60.0,
+        strength: float = 100.0,
+        ratios: Sequence[float] = DEFAULT_RATIOS,
+        base_rate: float = 1e-5,
+        warm_up: int = 28,
+        exposure: str = "n",
+    ) -> None:
+        if half_life < 1:
+            raise ValueError(f"half_life is {half_life} buckets; it must be at least 1")
+        if strength <= 0:
+            raise ValueError(f"strength is {strength} authors; it must be above 0")
+        if not ratios or min(ratios) <= 1:
+            raise ValueError(f"ratios is {ratios}; each must be above 1")
+        if not 0 < base_rate < 1:
+            raise ValueError(f"base_rate is {base_rate}; it must lie between 0 and 1")
+        if warm_up < 0:
+            raise ValueError(f"warm_up is {warm_up} buckets; it must be at least 0")
+        self.half_life = half_life
+        self.strength = strength
+        self.ratios = ratios
+        self.base_rate = base_rate
+        self.warm_up = warm_up
+        self.exposure = exposure
+        self._state = kernel.empty_state()
+        self._totals = np.zeros(kernel.TOTALS, dtype=np.float64)
+
+    # one bucket at a time, as river users know it -------------------------------------------------
+
+    def score_one(self, x: Mapping[str, float]) -> float:
+        """Highest sequential evidence (natural log) among the features of `x`; 0 where there is none."""
+        evidence = self.evidence_one(x)
+        return max(evidence.values(), default=0.0)
+
+    def evidence_one(self, x: Mapping[str, float]) -> dict[str, float]:
+        """Sequential evidence (natural log) of each feature of `x`, were it the next bucket."""
+        names, ids, counts, exposure = self._columns(x)
+        scores = self.score_many(ids, counts, exposure=exposure, bucket=self.next_bucket)
+        return dict(zip(names, scores.statistic.tolist(), strict=True))
+
+    def learn_one(self, x: Mapping[str, float]) -> None:
+        """Learn `x`, authors per feature and the exposure, as the next bucket."""
+        _, ids, counts, exposure = self._columns(x)
+        self.learn_many(ids, counts, exposure=exposure, bucket=self.next_bucket)
+
+    # a whole bucket of columns ---------------------------------------------------------------------
+
+    def score_many(
+        self,
+        features: Ids,
+        counts: Counts,
+        *,
+        exposure: int,
+        bucket: int,
+        prior: Floats | None = None,
+        season: Floats | None = None,
+    ) -> EmergenceScores:
+        """Judge a bucket without learning it.
+
+        features: distinct ids, none 0. counts: authors who mention each, 0 to exposure. exposure: authors
+        who wrote, at least 1 where features is not empty. bucket: number of the bucket, above the last one
+        learned. prior: rate in the wider perimeter before this bucket, shape (features,). season: factor
+        at least 1 on the expected rate, shape (features,). Raises ValueError where these do not hold.
+        """
+        return self._step(features, counts, exposure, bucket, prior, season, learn=False)
+
+    def learn_many(
+        self,
+        features: Ids,
+        counts: Counts,
+        *,
+        exposure: int,
+        bucket: int,
+        prior: Floats | None = None,
+        season: Floats | None = None,
+    ) -> EmergenceScores:
+        """Learn a bucket; returns the scores it had before it was learned. Arguments as in `score_many`."""
+        return self._step(features, counts, exposure, bucket, prior, season, learn=True)
+
+    def restart(self, features: Ids) -> None:
+        """Begin the evidence of some features anew, as after an alarm; what was learned stays."""
+        kernel.restart(self._state, features)
+
+    @property
+    def next_bucket(self) -> int:
+        """Number of the bucket after the last one learned, 0 at first."""
+        return int(self._totals[kernel.NEXT_BUCKET])
+
+    @property
+    def buckets(self) -> int:
+        """Buckets since the first one learned."""
+        return int(self._totals[kernel.NEXT_BUCKET] - self._totals[kernel.FIRST_BUCKET])
+
+    @property
+    def tests_per_bucket(self) -> float:
+        """Features judged in a bucket, on discounted average."""
+        weight = float(self._totals[kernel.TEST_WEIGHT])
+        return float(self._totals[kernel.TESTS]) / weight if weight > 0 else 0.0
+
+    @property
+    def features(self) -> int:
+        """Features in memory."""
+        return int(self._totals[kernel.USED])
+
+    def forget(self, *, below: float, bucket: int) -> int:
+        """Drop features whose discounted count at `bucket` is under `below` authors; returns how many."""
+        kept = kernel.kept(self._state, bucket, self._log_decay, below)
+        dropped = self.features - kept.size
+        if dropped:
+            self._state = kernel.rehash(self._state, kept, kernel.capacity_for(kept.size))
+            self._totals[kernel.USED] = kept.size
+        return dropped
+
+    # checkpoints -------------------------------------------------------------------------------------
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """The learned state as named arrays, features in id order: equal states give equal arrays."""
+        order = kernel.ordered(self._state)
+        arrays = {name: getattr(self._state, name)[order] for name in kernel.STATE}
+        return {**arrays, "totals": self._totals.copy()}
+
+    def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what `state_arrays` gave."""
+        columns = kernel.State(*(arrays[name] for name in kernel.STATE))
+        everything = np.arange(columns.ids.size)
+        self._state = kernel.rehash(columns, everything, kernel.capacity_for(everything.size))
+        self._totals = arrays["totals"].copy()
+
+    # ------------------------------------------------------------------------------------------------
+
+    @property
+    def _log_decay(self) -> float:
+        return float(np.log(0.5) / self.half_life)
+
+    def _columns(self, x: Mapping[str, float]) -> tuple[list[str], Ids, Counts, int]:
+        names = [name for name, count in x.items() if name != self.exposure and count]
+        ids = np.array([feature_id(name) for name in names], dtype=np.uint64)
+        counts = np.array([x[name] for name in names], dtype=np.int64)
+        exposure = int(x.get(self.exposure, counts.max(initial=0)))
+        return names, ids, counts, exposure
+
+    def _step(
+        self,
+        features: Ids,
+        counts: Counts,
+        exposure: int,
+        bucket: int,
+        prior: Floats | None,
+        season: Floats | None,
+        *,
+        learn: bool,
+    ) -> EmergenceScores:
+        size = features.size
+        self._check(features, counts, exposure, bucket)
+        if prior is None:
+            prior = np.full(size, self.base_rate)
+        if season is None:
+            season = np.ones(size)
+        if learn:
+            self._state = kernel.with_room(self._state, self.features, size)
+        outputs = EmergenceScores(
+            np.empty(size),
+            np.empty(size),
+            np.empty(size),
+            np.empty(size, np.int32),
+            np.empty(size),
+            np.empty(size),
+        )
+        kernel.step(
+            self._state,
+            self._totals,
+            features,
+            counts,
+            float(exposure),
+            bucket,
+            prior,
+            season,
+            kernel.Constants(
+                self._log_decay,
+                self.strength,
+                self.base_rate,
+                self.warm_up,
+                np.asarray(self.ratios, dtype=np.float64),
+            ),
+            learn,
+            outputs.log_e,
+            outputs.statistic,
+            outputs.rate,
+            outputs.since,
+            outputs.observed,
+            outputs.expected,
+        )
+        return outputs
+
+    def _check(self, features: Ids, counts: Counts, exposure: int, bucket: int) -> None:
+        if features.size != counts.size:
+            raise ValueError(f"{features.size} features but {counts.size} counts; they must be as many")
+        if self._totals[kernel.LEARNED] and bucket < self.next_bucket:
+            raise ValueError(f"bucket is {bucket}; buckets up to {self.next_bucket - 1} are learned already")
+        if features.size and not 0 <= counts.min() <= counts.max() <= exposure:
+            raise ValueError(
+                f"counts run from {counts.min()} to {counts.max()}; each must lie in [0, exposure={exposure}]"
+            )

@@ -1,0 +1,60 @@
+"""What detection reads and writes, as Arrow schemas."""
+
+import pyarrow as pa
+
+FEATURE_TALLY = pa.schema(
+    [
+        pa.field("bucket", pa.int32(), nullable=False),
+        pa.field("feature", pa.uint64(), nullable=False),
+        pa.field("authors", pa.int64(), nullable=False),
+    ]
+)
+"""Distinct authors of a division who mention a feature in a bucket; feature 0 counts all who wrote.
+Divisions share no author by definition, so tallies of divisions add up."""
+
+ROOT_VIEW = pa.schema(
+    [
+        pa.field("bucket", pa.int32(), nullable=False),
+        pa.field("feature", pa.uint64(), nullable=False),
+        pa.field("rate", pa.float64(), nullable=False),
+        pa.field("season", pa.float64(), nullable=False),
+        pa.field("flagged_since", pa.int32()),
+    ]
+)
+"""What the root tells divisions of each feature in a bucket: its rate before the bucket, the season's factor,
+and, where the root itself flags it, the first bucket of the episode whose support it asks for."""
+
+CANDIDATE = pa.schema(
+    [
+        pa.field("bucket", pa.int32(), nullable=False),
+        pa.field("perimeter", pa.string(), nullable=False),
+        pa.field("feature", pa.uint64(), nullable=False),
+        pa.field("evidence", pa.float64(), nullable=False),
+        pa.field("threshold", pa.float64(), nullable=False),
+        pa.field("observed", pa.int64(), nullable=False),
+        pa.field("expected", pa.float64(), nullable=False),
+        pa.field("since", pa.int32(), nullable=False),
+        pa.field("history", pa.int32(), nullable=False),
+    ]
+)
+"""A feature whose sequential evidence (natural log) reached the threshold of its perimeter's budget.
+observed, expected: authors since the episode began; history: buckets the perimeter had learned."""
+
+SUPPORT = pa.schema(
+    [
+        pa.field("bucket", pa.int32(), nullable=False),
+        pa.field("perimeter", pa.string(), nullable=False),
+        pa.field("feature", pa.uint64(), nullable=False),
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("event_id", pa.binary(16), nullable=False),
+        pa.field("event_bucket", pa.int32(), nullable=False),
+        pa.field("event_perimeter", pa.string(), nullable=False),
+        pa.field("channel", pa.string(), nullable=False),
+        pa.field("voice", pa.string(), nullable=False),
+        pa.field("person", pa.uint64(), nullable=False),
+        pa.field("score_e4", pa.int32()),
+        pa.field("sentiment", pa.int16(), nullable=False),
+        pa.field("themes", pa.list_(pa.uint64()), nullable=False),
+    ]
+)
+"""The events that carry a candidate (bucket, perimeter, feature), one a distinct author."""

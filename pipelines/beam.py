@@ -1,0 +1,92 @@
+"""The stages on Apache Beam: the Direct runner by default, any other by its options."""
+
+from collections.abc import Iterable, Sequence
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.flow import (
+    Plan,
+    Shard,
+    Step,
+    gather,
+    judge_division,
+    judge_root,
+    keep,
+    kept,
+    lay_out,
+    read_rows,
+)
+from pipelines.stages.division import Division
+
+
+class BeamEngine:
+    """Runs each step as a Beam pipeline.
+
+    workers: processes of the Direct runner; options: Beam's own flags, such as `--runner=FlinkRunner`.
+    """
+
+    def __init__(self, *, workers: int = 1, options: Sequence[str] = ()) -> None:
+        if workers < 1:
+            raise ValueError(f"workers is {workers}; it must be at least 1")
+        mode = "in_memory" if workers == 1 else "multi_processing"
+        direct = [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
+        self._options = [*direct, *options]
+
+    def run(self, step: Step, plan: Plan) -> Shard:
+        """What a slice of the log gives."""
+        with beam.Pipeline(options=PipelineOptions(self._options)) as pipeline:
+            _ = pipeline | "Replay" >> ReplayStep(step, plan)
+        return kept(step, plan)
+
+
+class ReplayStep(beam.PTransform):  # type: ignore[misc]
+    """One slice of the log, from its pieces to a file with what was found."""
+
+    def __init__(self, step: Step, plan: Plan) -> None:
+        super().__init__()
+        self._step = step
+        self._plan = plan
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Only tallies, views and shards are shuffled besides the understood rows; never a text."""
+        step, plan = self._step, self._plan
+        known = pipeline | "Known divisions" >> beam.Create([(name, None) for name in step.divisions])
+        read = (
+            pipeline
+            | "Pieces" >> beam.Create(step.pieces)
+            | "Spread" >> beam.Reshuffle()
+            | "Understand" >> beam.FlatMap(read_rows, plan)
+        )
+        divisions = (
+            (read, known)
+            | "All divisions" >> beam.Flatten()
+            | "By division" >> beam.GroupByKey()
+            | "Lay out" >> beam.Map(_lay_out, step, plan)
+        )
+        root = (
+            divisions
+            | "Tally" >> beam.Map(lambda division: division.tally())
+            | "All tallies" >> beam.combiners.ToList()
+            | "Judge root" >> beam.Map(judge_root, step, plan)
+        )
+        return (
+            divisions
+            | "Judge divisions" >> beam.Map(_judge, beam.pvalue.AsSingleton(root), step, plan)
+            | "All shards" >> beam.combiners.ToList()
+            | "Gather" >> beam.Map(_gather, beam.pvalue.AsSingleton(root), step, plan)
+        )
+
+
+def _lay_out(grouped: tuple[str, Iterable[pa.RecordBatch | None]], step: Step, plan: Plan) -> Division:
+    name, batches = grouped
+    return lay_out(name, [batch for batch in batches if batch is not None], step, plan)
+
+
+def _judge(division: Division, root: tuple[pa.Table, pa.Table], step: Step, plan: Plan) -> Shard:
+    return judge_division(division, root[0], step, plan)
+
+
+def _gather(shards: list[Shard], root: tuple[pa.Table, pa.Table], step: Step, plan: Plan) -> None:
+    keep(gather(shards, root[1], plan), step, plan)

@@ -1,0 +1,154 @@
+"""How the stages follow one another over a slice of the log, whatever the engine.
+
+    piece of the log -> understand -> rows by division -> tally -> root -> divisions -> what was found
+
+An engine (`pipelines.plain`, `pipelines.beam`) moves the values between these functions and holds no logic.
+State travels as files, one a shard, written whole under a new name: a step that runs twice writes the same.
+"""
+
+import pickle
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.log import EventLog, Piece
+from detectors.schemas import FEATURE_TALLY, SUPPORT
+from pipelines.stages.detect import (
+    Detection,
+    DivisionState,
+    Found,
+    RootState,
+    detect_division,
+    detect_root,
+    merge_tallies,
+)
+from pipelines.stages.division import Division
+from pipelines.stages.tally import CELLS, cells, root_cells
+from pipelines.stages.understand import UNDERSTOOD, Reader, understand
+
+BATCH_ROWS = 16_384
+_FOUND = ".found"
+_ROOT = ".root"
+"""Names of files beside those of divisions, which cannot be called so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every step of a replay needs; pickled to the workers. work: a folder that all of them reach."""
+
+    log: EventLog
+    reader: Reader
+    detection: Detection
+    root: str
+    work: Path
+    last_bucket: int
+    """Last closed bucket; later rows are left for the next replay."""
+    batch_rows: int = BATCH_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What one shard found in a slice: candidates with support, and cells for dashboards."""
+
+    found: Found
+    cells: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One slice of a replay. number: from 0; state of slice n is what slice n - 1 left."""
+
+    number: int
+    pieces: list[Piece] = field(default_factory=list)
+    divisions: tuple[str, ...] = ()
+    """Divisions met so far: they answer for the root's flags even if the slice holds none of their rows."""
+
+
+def read_rows(piece: Piece, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Understand a piece; yields rows by division."""
+    events = plan.log.read_piece(piece)
+    for start in range(0, events.num_rows, plan.batch_rows):
+        rows = understand(events.slice(start, plan.batch_rows), plan.reader)
+        rows = rows.filter(pc.less_equal(rows["bucket"], plan.last_bucket))
+        division = pc.replace_substring_regex(rows["perimeter"], r"^([^/]+(?:/[^/]+)?).*$", r"\1")
+        for name in sorted(pc.unique(division).to_pylist()):
+            yield name, rows.filter(pc.equal(division, name))
+
+
+def lay_out(name: str, batches: Iterable[pa.RecordBatch], step: Step, plan: Plan) -> Division:
+    """A division's rows behind those it remembers, ready to be counted."""
+    state = _division_state(name, step, plan)
+    rows = pa.Table.from_batches(list(batches), UNDERSTOOD)
+    return Division(name, rows, state.remembered, window=plan.detection.window)
+
+
+def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, pa.Table]:
+    """Sum the tallies and judge them at the root; gives ROOT_VIEW and CANDIDATE."""
+    state = _load(plan, step.number, _ROOT) or RootState(plan.detection.estimator())
+    tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
+    view, candidates = detect_root(tally, state, plan.root, plan.detection)
+    _save(plan, step.number + 1, _ROOT, state)
+    return view, candidates
+
+
+def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -> Shard:
+    """Judge a division's perimeters with what the root tells, and sum its cells."""
+    state = _division_state(division.name, step, plan)
+    found = detect_division(division, view, state, plan.root, plan.detection)
+    _save(plan, step.number + 1, division.name, state)
+    return Shard(found, cells(division.new_rows))
+
+
+def gather(shards: Iterable[Shard], root_candidates: pa.Table, plan: Plan) -> Shard:
+    """One shard of all of a slice's, and the root's cells."""
+    parts = list(shards)
+    candidates = pa.concat_tables([root_candidates, *(part.found.candidates for part in parts)])
+    support = pa.concat_tables([SUPPORT.empty_table(), *(part.found.support for part in parts)])
+    below = pa.concat_tables([CELLS.empty_table(), *(part.cells for part in parts)])
+    top = root_cells(below, plan.root)
+    below = below.filter(pc.not_equal(below["perimeter"], plan.root))
+    return Shard(Found(candidates, support), pa.concat_tables([top, below]))
+
+
+def keep(shard: Shard, step: Step, plan: Plan) -> None:
+    """Leave what a slice found where the process that asked for it can read it."""
+    _save(plan, step.number, _FOUND, shard)
+
+
+def kept(step: Step, plan: Plan) -> Shard:
+    """What `keep` left."""
+    shard: Shard = _load(plan, step.number, _FOUND)
+    return shard
+
+
+def discard(step: Step, plan: Plan) -> None:
+    """Remove what a finished step started from and found."""
+    shutil.rmtree(_place(plan, step.number, _ROOT).parent, ignore_errors=True)
+
+
+def _division_state(name: str, step: Step, plan: Plan) -> DivisionState:
+    return _load(plan, step.number, name) or DivisionState()
+
+
+def _place(plan: Plan, number: int, shard: str) -> Path:
+    return plan.work / f"state-{number:06d}" / f"{shard.replace('/', '+')}.state"
+
+
+def _load(plan: Plan, number: int, shard: str) -> Any:
+    """State files are this program's own, in its own folder: pickle is safe there."""
+    place = _place(plan, number, shard)
+    return pickle.loads(place.read_bytes()) if place.exists() else None
+
+
+def _save(plan: Plan, number: int, shard: str, state: Any) -> None:
+    place = _place(plan, number, shard)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    beside = place.with_name(f".{place.name}.{uuid4().hex}")
+    beside.write_bytes(pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL))
+    beside.replace(place)

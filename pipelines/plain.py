@@ -1,0 +1,22 @@
+"""The stages as plain function calls in this process: the reference the engines must equal."""
+
+from collections import defaultdict
+
+import pyarrow as pa
+
+from pipelines.flow import Plan, Shard, Step, gather, judge_division, judge_root, lay_out, read_rows
+
+
+class PlainEngine:
+    """Runs a step in this process, one call after the other."""
+
+    def run(self, step: Step, plan: Plan) -> Shard:
+        """What a slice of the log gives."""
+        rows: dict[str, list[pa.RecordBatch]] = defaultdict(list)
+        for piece in step.pieces:
+            for name, batch in read_rows(piece, plan):
+                rows[name].append(batch)
+        divisions = [lay_out(name, rows[name], step, plan) for name in sorted({*rows, *step.divisions})]
+        view, root_candidates = judge_root([division.tally() for division in divisions], step, plan)
+        shards = [judge_division(division, view, step, plan) for division in divisions]
+        return gather(shards, root_candidates, plan)

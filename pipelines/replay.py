@@ -1,0 +1,143 @@
+"""Replay: the whole closed log, slice by slice, through an engine to signals."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from connectors.errors import LogError
+from connectors.log import EventLog
+from pipelines.flow import BATCH_ROWS, Plan, Shard, Step, discard
+from pipelines.settings import Settings
+from pipelines.stages.corroborate import Corroboration, corroborate
+from pipelines.stages.explain import Signals, Telling, explain
+from pipelines.stages.understand import Reader, civil_day
+
+SLICE_ROWS = 150_000
+"""Rows of a slice: memory follows the slice, not the log."""
+
+
+class Engine(Protocol):
+    """Runs one step of a replay."""
+
+    def run(self, step: Step, plan: Plan) -> Shard: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Result of a replay. cells: Parquet files of CELLS, in order of time. events: rows that were closed."""
+
+    signals: Signals
+    cells: list[Path]
+    events: int
+    closed_until: datetime
+    digest: str
+
+
+def replay(
+    log: EventLog,
+    settings: Settings,
+    reader: Reader,
+    telling: Telling,
+    engine: Engine,
+    *,
+    work: Path,
+    slice_rows: int = SLICE_ROWS,
+    batch_rows: int = BATCH_ROWS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Replayed:
+    """Run the stages over all closed buckets of the log.
+
+    work: an empty folder that the engine's workers reach; the caller removes it. progress: called with rows
+    done and rows in all. Raises LogError where the log holds no event.
+    """
+    closed = log.closed_until()
+    if closed is None:
+        raise LogError(f"{log.location}: the log holds no event yet; run `vigie ingest` first")
+    last_bucket = _last_bucket(log, closed, reader.zone)
+    plan = Plan(log, reader, settings.stages, settings.organisation.root, work, last_bucket, batch_rows)
+    slices = log.slices(max_rows=slice_rows, zone=reader.zone)
+    total, done, events = sum(part.rows for part in slices), 0, 0
+    stories, cells = Corroboration(), []
+    divisions: set[str] = set()
+    for number, part in enumerate(slices):
+        step = Step(number, log.pieces(part), tuple(sorted(divisions)))
+        shard = engine.run(step, plan)
+        corroborate([shard.found], stories, plan.detection)
+        divisions |= _divisions(shard, plan.root)
+        cells.append(_write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
+        events += _texts(shard.cells, plan.root)
+        discard(step, plan)
+        done += part.rows
+        if progress is not None:
+            progress(done, total)
+    signals = explain(stories.stories, log.take, telling, last_bucket=last_bucket, live_from=_live_from(log))
+    return Replayed(signals, cells, events, closed, digest(signals))
+
+
+def canonical(signals: Signals) -> Iterator[str]:
+    """The signals with their evidence, one JSON line each: equal signals give equal bytes."""
+    evidence: dict[str, list[str]] = {}
+    for row in signals.evidence.select(["signal_id", "event_id"]).to_pylist():
+        evidence.setdefault(row["signal_id"], []).append(row["event_id"].hex())
+    for row in signals.signals.to_pylist():
+        plain = {name: _plain(name, value) for name, value in row.items()}
+        plain["evidence_events"] = evidence[row["signal_id"]]
+        yield json.dumps(plain, ensure_ascii=False, sort_keys=True)
+
+
+def digest(signals: Signals) -> str:
+    """Hash of the canonical export; 32 hexadecimal digits."""
+    return blake2b("\n".join(canonical(signals)).encode(), digest_size=16).hexdigest()
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in ("channels", "voices", "explanation"):
+        return json.loads(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _last_bucket(log: EventLog, closed: datetime, zone: str) -> int:
+    """With a live part, the bucket that `closed` falls in is still open; history alone is complete."""
+    instant = closed if log.has_live else closed - timedelta(microseconds=1)
+    day = int(civil_day(pa.array([instant], pa.timestamp("us", tz="UTC")), zone)[0].as_py())
+    return day - 1 if log.has_live else day
+
+
+def _live_from(log: EventLog) -> datetime | None:
+    admitted = [
+        m.segment.first_effective for m in log.manifests() if m.segment is not None and m.segment.live
+    ]
+    return min(admitted, default=None)
+
+
+def _divisions(shard: Shard, root: str) -> set[str]:
+    paths = pc.unique(shard.cells["perimeter"]).to_pylist()
+    return {path for path in paths if path.count("/") == 1 or path == root}
+
+
+def _write_cells(cells: pa.Table, file: Path) -> Path:
+    pq.write_table(cells.sort_by([(name, "ascending") for name in cells.column_names[:5]]), file)
+    return file
+
+
+def _texts(cells: pa.Table, root: str) -> int:
+    mine = cells.filter(
+        pc.and_(pc.equal(cells["perimeter"], root), pc.equal(cells["theme"], pa.scalar(0, pa.uint64())))
+    )
+    return int(pc.sum(mine["texts"]).as_py() or 0)
+
+
+def clear(work: Path) -> None:
+    """Remove a replay's work folder."""
+    shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,174 @@
+"""`vigie.toml`: one file, validated whole, every fault listed at once."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+
+from connectors.errors import SettingsError
+from connectors.source_settings import Model, Slug, SourceSettings, Zone
+from pipelines.stages.detect import Detection
+
+DEFAULT_NAME = "vigie.toml"
+
+
+class Organisation(Model):
+    """Whose texts these are."""
+
+    root: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    """First segment of every perimeter's path."""
+    name: str
+    tree: str | None = None
+    """CSV of perimeters (perimeter, name, aliases); without it, the paths met make the tree."""
+    timezone: Zone = "Europe/Paris"
+    languages: Annotated[list[Slug], Field(min_length=1)] = ["fr", "en"]
+    """Those texts are read in; the first is the default."""
+
+
+class Privacy(Model):
+    """Who may not be recognised."""
+
+    key_file: str = "secret/vigie.key"
+    """Outside the log and the repository: whoever holds it can test a pseudonym."""
+    directory: str | None = None
+    """Names to redact, one a line."""
+    min_authors: Annotated[int, Field(ge=3)] = 5
+    """Nothing is shown of fewer distinct authors."""
+    quarantine: str = "quarantine"
+    quarantine_days: Annotated[int, Field(ge=1)] = 30
+
+
+class LogPlace(Model):
+    """Where the event log is."""
+
+    path: str = "log"
+
+
+class StorePlace(Model):
+    """Where signals go: a PostgreSQL by its DSN, or the embedded one in a folder."""
+
+    dsn: str = ""
+    folder: str = "store"
+
+
+class DetectionSettings(Model):
+    """How detection judges. Buckets are civil days."""
+
+    false_alerts_per_perimeter_per_year: Annotated[float, Field(gt=0, le=52)] = 0.1
+    half_life_days: Annotated[float, Field(ge=7)] = 60
+    warm_up_days: Annotated[int, Field(ge=0)] = 28
+    memory_days: Annotated[int, Field(ge=7)] = 28
+    lexicon: str | None = None
+    """Folder of your own lexicon entries, laid out as Vigie's."""
+
+
+class Settings(Model):
+    """The whole file. Paths in it are relative to the file."""
+
+    organisation: Organisation
+    privacy: Privacy = Privacy()
+    log: LogPlace = LogPlace()
+    store: StorePlace = StorePlace()
+    detection: DetectionSettings = DetectionSettings()
+    source: list[SourceSettings] = []
+    _base: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [source.name for source in self.source]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"source names must differ: {', '.join(twice)} stands twice")
+        return self
+
+    @property
+    def base(self) -> Path:
+        """Folder of the file."""
+        return self._base
+
+    def path(self, relative: str) -> Path:
+        """A path of the file, from where the file stands; `~` is the home folder."""
+        return self._base / Path(relative).expanduser()
+
+    @property
+    def stages(self) -> Detection:
+        """What the stages need, in their words."""
+        return Detection(
+            half_life=self.detection.half_life_days,
+            warm_up=self.detection.warm_up_days,
+            window=self.detection.memory_days,
+            false_alerts=self.detection.false_alerts_per_perimeter_per_year,
+            min_authors=self.privacy.min_authors,
+        )
+
+    @cached_property
+    def relevant(self) -> dict[str, Any]:
+        """The settings that signals depend on, plain values."""
+        return {
+            "organisation": self.organisation.model_dump(
+                mode="json", include={"root", "timezone", "languages"}
+            ),
+            "min_authors": self.privacy.min_authors,
+            "detection": self.detection.model_dump(mode="json", exclude={"lexicon"}),
+        }
+
+    def version(self, lexicon_version: str) -> str:
+        """Hash of everything besides the log that signals depend on; 32 hexadecimal digits."""
+        content = json.dumps({**self.relevant, "lexicon": lexicon_version}, sort_keys=True)
+        return blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def load_settings(file: Path) -> Settings:
+    """Read and validate a settings file; SettingsError lists every fault, one a line."""
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"{file}: no such file; `vigie init DIR` writes one to start from") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from error
+    try:
+        settings = Settings.model_validate(content)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_faults(file, content, error))) from error
+    settings._base = file.parent
+    return settings
+
+
+def _faults(file: Path, content: Mapping[str, Any], error: ValidationError) -> list[str]:
+    faults = []
+    for fault in error.errors(include_url=False):
+        key = _key(fault["loc"], content)
+        message = fault["msg"].removeprefix("Value error, ")
+        rule = message[0].lower() + message[1:]
+        value = fault["input"]
+        shown = (
+            f" is {value!r};" if not isinstance(value, dict | list) and fault["type"] != "missing" else ":"
+        )
+        if fault["type"] == "extra_forbidden":
+            shown, rule = ":", "no such key; look for a typing error"
+        faults.append(f"{file}: {key or 'the file'}{shown} {rule}")
+    return faults
+
+
+def _key(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
+    """`source[2].columns.text`, without the kind that pydantic puts into the path of a source."""
+    key, here = "", content
+    for step in location:
+        inside: Any = None
+        if isinstance(step, int) and isinstance(here, list):
+            key += f"[{step + 1}]"
+            inside = here[step] if step < len(here) else None
+        elif isinstance(here, Mapping) and here.get("kind") == step and step not in here:
+            inside = here
+        else:
+            key += f".{step}" if key else str(step)
+            inside = here.get(str(step)) if isinstance(here, Mapping) else None
+        here = inside
+    return key

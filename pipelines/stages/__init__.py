@@ -1,0 +1,1 @@
+"""The stages: understand, tally, detect, corroborate, explain. Pure functions on Arrow, engine-free."""

@@ -1,0 +1,207 @@
+"""corroborate: candidates -> stories. One situation is one story, with one owner, however many words it has.
+
+Within a bucket, candidates carried by the same events are one cluster, whatever their feature or level.
+A cluster belongs to the smallest perimeter that explains it. A cluster that shares events with a story
+that lives is that story, grown; one that spreads over siblings of the story's owner starts a story at their
+parent, of which the first becomes a part.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from pipelines.stages.detect import Detection, Found
+
+SAME_STORY = 0.5
+NOT_A_PART = 0.25
+"""Share of the smaller and of the larger support that two candidates of one story have in common at least."""
+MOSTLY = 0.75
+"""A child that holds this share of the support explains it: the signal is the child's."""
+KIND = "emergence"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A flagged feature with the events that carry it, by event id."""
+
+    bucket: int
+    perimeter: str
+    feature: int
+    evidence: float
+    threshold: float
+    observed: int
+    expected: float
+    since: int
+    history: int
+    support: Mapping[bytes, Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Story:
+    """A signal over its life. `born` is the candidate that raised it; `features` maps to best evidence."""
+
+    story_id: str
+    owner: str
+    born: Candidate
+    last_bucket: int
+    evidence: float
+    seeds: frozenset[int]
+    features: dict[int, float] = field(default_factory=dict)
+    support: dict[bytes, Mapping[str, Any]] = field(default_factory=dict)
+    part_of: str | None = None
+
+    def grow(self, cluster: "Cluster") -> None:
+        """Take in a cluster of a later bucket (or of the bucket of birth)."""
+        self.last_bucket = cluster.bucket
+        for candidate in cluster.candidates:
+            best = self.features.get(candidate.feature, candidate.evidence)
+            self.features[candidate.feature] = max(best, candidate.evidence)
+            self.evidence = max(self.evidence, candidate.evidence)
+        for event_id, row in cluster.support.items():
+            if within(row["event_perimeter"], self.owner):
+                self.support.setdefault(event_id, row)
+
+
+@dataclass(slots=True)
+class Cluster:
+    """Candidates of one bucket that the same events carry, the strongest first."""
+
+    bucket: int
+    candidates: list[Candidate]
+
+    @property
+    def support(self) -> dict[bytes, Mapping[str, Any]]:
+        together: dict[bytes, Mapping[str, Any]] = {}
+        for candidate in self.candidates:
+            together.update(candidate.support)
+        return together
+
+
+@dataclass(slots=True)
+class Corroboration:
+    """What corroboration carries along: stories that live, and those that ended."""
+
+    living: list[Story] = field(default_factory=list)
+    ended: list[Story] = field(default_factory=list)
+
+    @property
+    def stories(self) -> list[Story]:
+        """All stories, in order of birth."""
+        return sorted((*self.ended, *self.living), key=lambda story: (story.born.bucket, story.story_id))
+
+
+def corroborate(found: Iterable[Found], state: Corroboration, detection: Detection) -> None:
+    """Take in the candidates of some buckets, later than all before. Changes `state`."""
+    for bucket, candidates in _by_bucket(found, detection.min_authors):
+        alive = [story for story in state.living if story.last_bucket > bucket - detection.window]
+        state.ended += [story for story in state.living if story.last_bucket <= bucket - detection.window]
+        state.living = alive
+        for cluster in _clusters(bucket, candidates):
+            _place(cluster, state, detection)
+
+
+def within(perimeter: str, ancestor: str) -> bool:
+    """Whether a path is the ancestor's or below it.
+
+    >>> within("a/b/c", "a/b"), within("a/bc", "a/b")
+    (True, False)
+    """
+    return perimeter == ancestor or perimeter.startswith(ancestor + "/")
+
+
+def _by_bucket(found: Iterable[Found], min_authors: int) -> Iterator[tuple[int, list[Candidate]]]:
+    parts = list(found)
+    support: dict[tuple[int, str, int], dict[bytes, Mapping[str, Any]]] = {}
+    for part in parts:
+        for row in part.support.to_pylist():
+            key = (row["bucket"], row["perimeter"], row["feature"])
+            support.setdefault(key, {})[row["event_id"]] = row
+    buckets: dict[int, list[Candidate]] = {}
+    for part in parts:
+        for row in part.candidates.to_pylist():
+            rows = support.get((row["bucket"], row["perimeter"], row["feature"]), {})
+            if len({carried["person"] for carried in rows.values()}) >= min_authors:
+                ordered = dict(sorted(rows.items()))
+                buckets.setdefault(row["bucket"], []).append(Candidate(**row, support=ordered))
+    yield from sorted(buckets.items())
+
+
+def _clusters(bucket: int, candidates: list[Candidate]) -> list[Cluster]:
+    """Group candidates, strongest first; each joins the first cluster whose strongest shares its events."""
+    clusters: list[Cluster] = []
+    order = sorted(
+        candidates, key=lambda one: (-one.evidence, one.perimeter.count("/"), one.perimeter, one.feature)
+    )
+    for candidate in order:
+        for cluster in clusters:
+            if _alike(candidate.support.keys(), cluster.candidates[0].support.keys()):
+                cluster.candidates.append(candidate)
+                break
+        else:
+            clusters.append(Cluster(bucket, [candidate]))
+    return clusters
+
+
+def _alike(one: Any, other: Any) -> bool:
+    common = len(one & other)
+    sizes = sorted((len(one), len(other)))
+    return common >= SAME_STORY * sizes[0] and common >= NOT_A_PART * sizes[1]
+
+
+def _place(cluster: Cluster, state: Corroboration, detection: Detection) -> None:
+    owner = _owner(cluster, detection.min_authors)
+    support = cluster.support
+    related = [
+        story
+        for story in state.living
+        if story.part_of is None
+        and (within(owner, story.owner) or within(story.owner, owner))
+        and _same(cluster, support, story)
+    ]
+    home = next((story for story in related if within(owner, story.owner)), None)
+    if home is None:
+        home = _birth(cluster, owner)
+        state.living.append(home)
+    home.grow(cluster)
+    for story in related:
+        if story is not home and within(story.owner, home.owner):
+            story.part_of = home.story_id
+
+
+def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:
+    """Half of the events are the story's already, or the strongest feature is one it was born with."""
+    if len(support.keys() & story.support.keys()) >= SAME_STORY * len(support):
+        return True
+    return cluster.candidates[0].feature in story.seeds
+
+
+def _owner(cluster: Cluster, min_authors: int) -> str:
+    """The smallest perimeter that holds most of the support of the cluster's widest candidate."""
+    widest = min(
+        cluster.candidates, key=lambda one: (one.perimeter.count("/"), -len(one.support), one.feature)
+    )
+    owner = widest.perimeter
+    while True:
+        depth = owner.count("/") + 1
+        children = Counter(
+            "/".join(row["event_perimeter"].split("/")[: depth + 1])
+            for row in widest.support.values()
+            if row["event_perimeter"].count("/") >= depth
+        )
+        if not children:
+            return owner
+        child, size = min(children.items(), key=lambda item: (-item[1], item[0]))
+        if size < MOSTLY * len(widest.support) or size < min_authors:
+            return owner
+        owner = child
+
+
+def _birth(cluster: Cluster, owner: str) -> Story:
+    at_owner = [one for one in cluster.candidates if one.perimeter == owner]
+    born = at_owner[0] if at_owner else cluster.candidates[0]
+    seeds = frozenset(one.feature for one in cluster.candidates)
+    name = f"{owner}\n{cluster.bucket}\n{KIND}\n{','.join(f'{seed:016x}' for seed in sorted(seeds))}"
+    story_id = blake2b(name.encode(), digest_size=16).hexdigest()
+    return Story(story_id, owner, born, cluster.bucket, born.evidence, seeds)

@@ -1,0 +1,243 @@
+"""explain: stories -> signals that can be read, with the texts that carry them."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.store.schemas import EVIDENCE, SIGNAL
+from pipelines.lexicon import Theme
+from pipelines.stages.corroborate import KIND, Story
+from pipelines.stages.terms import label, spelled
+from pipelines.stages.understand import Reader
+from pipelines.stages.wording import Facts, sentence_en, sentence_fr
+
+Take = Callable[[np.ndarray[Any, np.dtype[np.int64]]], pa.Table]
+"""Events with their texts by position in the log (`EventLog.take`)."""
+
+EXCERPT_LENGTH = 280
+SHARED_THEME = 1 / 3
+"""Share of the events that must speak of a theme for the signal to be its."""
+MOOD = 0.5
+"""Mean sentiment from which a signal is praise, and below whose opposite it is a complaint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What explanation needs besides stories. names: perimeter path to name; themes: by feature id."""
+
+    reader: Reader
+    names: Mapping[str, str]
+    themes: Mapping[int, Theme]
+    min_authors: int
+    warm_up: int
+    window: int
+    settings_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Tables of SIGNAL and EVIDENCE, in order of (bucket, id) and (id, event)."""
+
+    signals: pa.Table
+    evidence: pa.Table
+
+
+def explain(
+    stories: Sequence[Story], take: Take, telling: Telling, *, last_bucket: int, live_from: datetime | None
+) -> Signals:
+    """Turn stories into signals. last_bucket: the last closed one.
+
+    live_from: when the log's live part begins; what was raised before is retrospective.
+    """
+    signals: list[dict[str, Any]] = []
+    evidence: list[dict[str, Any]] = []
+    told = [
+        story
+        for story in stories
+        if len({row["person"] for row in story.support.values()}) >= telling.min_authors
+    ]
+    positions = np.unique([row["position"] for story in told for row in story.support.values()])
+    events = take(positions.astype(np.int64))
+    for story in told:
+        mine = np.sort([row["position"] for row in story.support.values()])
+        texts = events.take(pa.array(np.searchsorted(positions, mine)))
+        signal, rows = _signal(story, texts, telling, last_bucket, live_from)
+        signals.append(signal)
+        evidence.extend(rows)
+    return Signals(
+        pa.Table.from_pylist(signals, SIGNAL).sort_by([("bucket", "ascending"), ("signal_id", "ascending")]),
+        pa.Table.from_pylist(evidence, EVIDENCE).sort_by(
+            [("signal_id", "ascending"), ("occurred_at", "ascending"), ("event_id", "ascending")]
+        ),
+    )
+
+
+def _signal(
+    story: Story, events: pa.Table, telling: Telling, last_bucket: int, live_from: datetime | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    rows = list(story.support.values())
+    authors = len({row["person"] for row in rows})
+    texts = {event["event_id"]: event for event in events.to_pylist()}
+    spellings = spelled(events, story.features, telling.reader)
+    theme = _theme(rows, telling.themes)
+    terms = label(story.features, spellings) or [theme.label_fr if theme else story.owner]
+    channels, voices = _shares(rows, "channel"), _shares(rows, "voice")
+    scores = [row["score_e4"] for row in rows if row["score_e4"] is not None]
+    mean_score = sum(scores) / len(scores) / 10_000 if len(scores) >= telling.min_authors else None
+    seen = sorted(texts[row["event_id"]]["occurred_at"] for row in rows)
+    zone = ZoneInfo(telling.reader.zone)
+    facts = Facts(
+        place=telling.names.get(story.owner, story.owner),
+        label=", ".join(terms),
+        authors=authors,
+        expected=story.born.expected,
+        since=seen[0].astimezone(zone).date(),
+        channels=list(channels),
+        tone=_tone(rows),
+        mean_score=mean_score,
+        field_first=_field_first(rows),
+        short_history=story.born.history < 2 * telling.warm_up,
+    )
+    day = date(1970, 1, 1) + timedelta(days=story.born.bucket)
+    born_at = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    excerpts = _excerpts(rows, texts, terms, voices, telling.min_authors)
+    return {
+        "signal_id": story.story_id,
+        "perimeter": story.owner,
+        "bucket": day,
+        "bucket_at": born_at,
+        "kind": KIND,
+        "label": facts.label,
+        "terms": terms,
+        "theme": theme.key if theme else None,
+        "dimension": theme.dimension if theme else None,
+        "stance": theme.stance if theme else None,
+        "owning_function": theme.function if theme else None,
+        "tone": facts.tone,
+        "observed": story.born.observed,
+        "expected": story.born.expected,
+        "evidence": story.born.evidence,
+        "channels": json.dumps(_shown(channels, telling.min_authors)),
+        "voices": json.dumps(_shown(voices, telling.min_authors)),
+        "distinct_authors": authors,
+        "min_authors": telling.min_authors,
+        "first_seen": seen[0],
+        "last_seen": seen[-1],
+        "status": _status(story, last_bucket, telling.window),
+        "retrospective": live_from is None or born_at < live_from,
+        "mean_score": mean_score,
+        "sentence_fr": sentence_fr(facts),
+        "sentence_en": sentence_en(facts),
+        "settings_version": telling.settings_version,
+        "explanation": json.dumps(
+            _explanation(story, spellings, telling), ensure_ascii=False, sort_keys=True
+        ),
+    }, [
+        {
+            "signal_id": story.story_id,
+            "event_id": row["event_id"],
+            "occurred_at": texts[row["event_id"]]["occurred_at"],
+            "channel": row["channel"],
+            "voice": row["voice"],
+            "perimeter": row["event_perimeter"],
+            "excerpt": excerpts.get(row["event_id"]),
+        }
+        for row in rows
+    ]
+
+
+def _explanation(story: Story, spellings: Mapping[int, str], telling: Telling) -> dict[str, Any]:
+    known = {**{feature: theme.label_fr for feature, theme in telling.themes.items()}, **spellings}
+    strongest = sorted(story.features.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "terms": {known[feature]: value for feature, value in strongest if feature in known},
+        "threshold": story.born.threshold,
+        "judged_at": story.born.perimeter,
+        "since": (date(1970, 1, 1) + timedelta(days=story.born.since)).isoformat(),
+        "days_of_history": story.born.history,
+        "strongest_evidence": story.evidence,
+        "part_of": story.part_of,
+    }
+
+
+def _theme(rows: Sequence[Mapping[str, Any]], themes: Mapping[int, Theme]) -> Theme | None:
+    counted = Counter(theme for row in rows for theme in row["themes"])
+    if not counted:
+        return None
+    best, size = min(counted.items(), key=lambda item: (-item[1], item[0]))
+    return themes[best] if size >= SHARED_THEME * len(rows) else None
+
+
+def _tone(rows: Sequence[Mapping[str, Any]]) -> str:
+    total = sum(max(-3, min(3, row["sentiment"])) for row in rows)
+    if total >= MOOD * len(rows):
+        return "praise"
+    return "complaint" if total <= -MOOD * len(rows) else "mixed"
+
+
+def _shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
+    """Distinct authors per value, the most first."""
+    people: dict[str, set[int]] = {}
+    for row in rows:
+        people.setdefault(row[column], set()).add(row["person"])
+    return dict(
+        sorted(((name, len(who)) for name, who in people.items()), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def _shown(shares: Mapping[str, int], min_authors: int) -> dict[str, int | None]:
+    """Counts where every one is large enough: one hidden alone could be found by subtraction."""
+    hide = any(size < min_authors for size in shares.values())
+    return {name: None if hide else size for name, size in shares.items()}
+
+
+def _field_first(rows: Sequence[Mapping[str, Any]]) -> bool:
+    first = {
+        voice: min(row["event_bucket"] for row in rows if row["voice"] == voice)
+        for voice in _shares(rows, "voice")
+    }
+    return "field" in first and "customer" in first and first["field"] < first["customer"]
+
+
+def _status(story: Story, last_bucket: int, window: int) -> str:
+    if story.part_of:
+        return "merged"
+    return "ended" if story.last_bucket <= last_bucket - window else "open"
+
+
+def _excerpts(
+    rows: Sequence[Mapping[str, Any]],
+    texts: Mapping[bytes, Mapping[str, Any]],
+    terms: Sequence[str],
+    voices: Mapping[str, int],
+    min_authors: int,
+) -> dict[bytes, str]:
+    """Redacted excerpts of the voices with enough authors, around the signal's terms."""
+    return {
+        row["event_id"]: excerpt(texts[row["event_id"]]["text"], terms)
+        for row in rows
+        if voices[row["voice"]] >= min_authors
+    }
+
+
+def excerpt(text: str, terms: Sequence[str]) -> str:
+    """At most EXCERPT_LENGTH characters of a text, around the first of the terms it holds.
+
+    >>> excerpt("Bonjour, la caisse automatique ne marche pas.", ["caisse automatique"])
+    'Bonjour, la caisse automatique ne marche pas.'
+    """
+    flat = " ".join(text.split())
+    if len(flat) <= EXCERPT_LENGTH:
+        return flat
+    lower = flat.lower()
+    places = [place for place in (lower.find(term) for term in terms) if place >= 0]
+    start = max(0, min(places, default=0) - EXCERPT_LENGTH // 3)
+    end = min(len(flat), start + EXCERPT_LENGTH)
+    return ("… " if start else "") + flat[start:end].strip() + (" …" if end < len(flat) else "")

@@ -1,0 +1,84 @@
+"""tally: counts a dashboard shows, per perimeter x bucket x channel x voice x theme, at every level.
+
+Sums and counts only, never means. Within a division an author counts once per cell; divisions share no
+author, so the root's cells are the sums of theirs.
+"""
+
+import polars as pl
+import pyarrow as pa
+
+from connectors.store.schemas import SCALE
+from detectors.features import THEME, feature_id
+
+CELL = ("perimeter", "bucket", "channel", "voice", "theme")
+_COUNTS = ("texts", "authors", "score_sum", "scored", "sentiment_sum", "without_text", "late")
+
+CELLS = pa.schema(
+    [
+        pa.field("perimeter", pa.string(), nullable=False),
+        pa.field("bucket", pa.int32(), nullable=False),
+        pa.field("channel", pa.string(), nullable=False),
+        pa.field("voice", pa.string(), nullable=False),
+        pa.field("theme", pa.uint64(), nullable=False),
+        *(pa.field(name, pa.int64(), nullable=False) for name in _COUNTS),
+    ]
+)
+"""theme: id of the theme, 0 for all texts. texts: events; authors: distinct; score_sum and sentiment_sum: in
+units of 1/SCALE, scores in [0, 1], a text's sentiment in [-1, 1]."""
+
+_STRONGEST = 10
+"""Sum of sentiment weights at which a text's mood is as high or as low as it gets."""
+
+
+def cells(rows: pa.Table) -> pa.Table:
+    """CELLS of one division's rows (UNDERSTOOD), of its own path and below, in order of the key."""
+    frame: pl.DataFrame = pl.from_arrow(rows)  # type: ignore[assignment]
+    if frame.is_empty():
+        return CELLS.empty_table()
+    theme_ids = pl.col("features").list.eval(pl.element().filter((pl.element() & 3) == THEME))
+    base = frame.select(
+        "bucket",
+        "channel",
+        "voice",
+        "person",
+        "late",
+        "has_text",
+        "score_e4",
+        perimeter=pl.col("perimeter").str.split("/"),
+        mood=pl.col("sentiment").cast(pl.Int64).clip(-_STRONGEST, _STRONGEST) * (SCALE // _STRONGEST),
+        theme=pl.concat_list(pl.lit(0, pl.UInt64).repeat_by(1), theme_ids),
+    ).explode("theme")
+    deepest = max(path.count("/") for path in frame["perimeter"].unique()) + 1
+    levels = [
+        base.filter(pl.col("perimeter").list.len() >= depth)
+        .with_columns(perimeter=pl.col("perimeter").list.head(depth).list.join("/"))
+        .group_by(CELL)
+        .agg(
+            texts=pl.len().cast(pl.Int64),
+            authors=pl.col("person").n_unique().cast(pl.Int64),
+            score_sum=pl.col("score_e4").cast(pl.Int64).sum(),
+            scored=pl.col("score_e4").count().cast(pl.Int64),
+            sentiment_sum=pl.col("mood").sum(),
+            without_text=(~pl.col("has_text")).sum().cast(pl.Int64),
+            late=pl.col("late").sum().cast(pl.Int64),
+        )
+        for depth in range(min(2, deepest), deepest + 1)
+    ]
+    return _arrow(pl.concat(levels))
+
+
+def root_cells(divisions: pa.Table, root: str) -> pa.Table:
+    """CELLS of the root from those of its divisions (rows below divisions are passed over)."""
+    frame: pl.DataFrame = pl.from_arrow(divisions)  # type: ignore[assignment]
+    tops = frame.filter(pl.col("perimeter").str.count_matches("/") <= root.count("/") + 1)
+    return _arrow(tops.with_columns(perimeter=pl.lit(root)).group_by(CELL).agg(pl.col(_COUNTS).sum()))
+
+
+def theme_keys(keys: list[str]) -> dict[int, str]:
+    """Theme ids to keys; id 0, all texts, to the empty key."""
+    return {0: "", **{feature_id(key, THEME): key for key in keys}}
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    ordered = frame.select(CELLS.names).sort(CELL)
+    return ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(CELLS)

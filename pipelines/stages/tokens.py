@@ -1,0 +1,278 @@
+"""Texts to word ids in one compiled pass over the UTF-8 bytes of an Arrow column.
+
+Gives exactly the words of `pipelines.words.words`, as ids, with a 0 where a sentence or clause breaks.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+from detectors.features import OFFSET, WORD, absorb, feature_id, finish
+from pipelines.words import ELISIONS
+
+_SPACE, _LETTER, _DIGIT, _APOSTROPHE, _BREAK, _OPEN = range(6)
+_APOSTROPHES = "'’‘ʼ´`"
+_BREAKS = '.!?;:,…()«»"“”\n\r\t|•'
+_PLAIN, _FRENCH, _ENGLISH = range(3)
+_RULE_OF = {"fr": _FRENCH, "en": _ENGLISH}
+_MARKUP_LENGTH = 60
+_LAST_LETTER = 0x33480
+"""No code point from here on is a letter or a number (Unicode 16)."""
+_WORD = np.uint64(WORD)
+
+
+class Tables(NamedTuple):
+    """Per code point: lower case and class. Then the word ids the apostrophe rules know."""
+
+    lower: NDArray[np.uint32]
+    kind: NDArray[np.uint8]
+    elisions: NDArray[np.uint64]
+    whole: NDArray[np.uint64]
+    contracted: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Words of a batch of texts. ids: 0 is a break. offsets: shape (texts + 1,), into ids and spans.
+
+    spans: shape (tokens, 2), first byte and byte after the word in the column's data (only where asked).
+    """
+
+    ids: NDArray[np.uint64]
+    offsets: NDArray[np.int64]
+    spans: NDArray[np.int64] | None
+
+
+@cache
+def _tables() -> Tables:
+    size = sys.maxunicode + 1
+    lower = np.arange(size, dtype=np.uint32)
+    kind = np.zeros(size, dtype=np.uint8)
+    for code in range(_LAST_LETTER):
+        character = chr(code)
+        if character.isalpha():
+            kind[code] = _LETTER
+            lower[code] = ord(character.lower()[0])
+        elif character.isalnum():
+            kind[code] = _DIGIT
+    for character in _APOSTROPHES:
+        kind[ord(character)] = _APOSTROPHE
+    for character in _BREAKS:
+        kind[ord(character)] = _BREAK
+    kind[ord("[")] = _OPEN
+    return Tables(
+        lower,
+        kind,
+        np.array(sorted(feature_id(word) for word in ELISIONS), np.uint64),
+        np.array(
+            [feature_id(word) for word in ("aujourd", "hui", "aujourd'hui", "quelqu", "un", "quelqu'un")]
+            + [feature_id(word) for word in ("quelqu", "une", "quelqu'une")],
+            np.uint64,
+        ),
+        np.array(
+            [feature_id(word) for word in ("s", "t", "not", "won", "will", "can", "shan", "shall")], np.uint64
+        ),
+    )
+
+
+def tokenise(texts: pa.Array, language: str, *, spans: bool = False) -> Tokens:
+    """Word ids of a string column; nulls read as empty. language: as in `pipelines.words.words`."""
+    # pyarrow 16 decomposes where NFC is asked for; polars composes.
+    texts = normalise(texts)
+    _, offsets, data = texts.buffers()
+    rows = len(texts)
+    starts = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + rows + 1]
+    raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    room = int(starts[-1] - starts[0]) + 2 * rows + 1 if rows else 1
+    ids = np.empty(room, np.uint64)
+    places = np.empty((room if spans else 0, 2), np.int64)
+    ends = np.zeros(rows + 1, np.int64)
+    used = _tokenise(raw, starts, _tables(), _RULE_OF.get(language, _PLAIN), ids, ends, places)
+    return Tokens(ids[:used].copy(), ends, places[:used] if spans else None)
+
+
+def normalise(texts: pa.Array) -> pa.LargeStringArray:
+    """The column in Unicode NFC, nulls as empty: what `spans` point into."""
+    column: pl.Series = pl.from_arrow(texts)  # type: ignore[assignment]
+    return column.fill_null("").str.normalize("NFC").to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+@njit(cache=True)
+def _in(value: Any, values: Any) -> bool:
+    for other in values:  # noqa: SIM110  (compiled: `any` over a generator is not)
+        if other == value:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _whole(first: Any, second: Any, whole: Any) -> Any:
+    """Id of the French word that two pieces around an apostrophe make, 0 if they are two."""
+    for place in range(0, whole.size, 3):
+        if whole[place] == first and whole[place + 1] == second:
+            return whole[place + 2]
+    return np.uint64(0)
+
+
+@njit(cache=True)
+def _decode(raw: Any, place: int) -> Any:
+    """Code point at a byte of valid UTF-8, and the place of the next."""
+    byte = np.int64(raw[place])
+    if byte < 0x80:
+        return byte, place + 1
+    if byte < 0xE0:
+        return ((byte & 0x1F) << 6) | np.int64(raw[place + 1] & 0x3F), place + 2
+    if byte < 0xF0:
+        high = ((byte & 0x0F) << 12) | (np.int64(raw[place + 1] & 0x3F) << 6)
+        return high | np.int64(raw[place + 2] & 0x3F), place + 3
+    high = ((byte & 0x07) << 18) | (np.int64(raw[place + 1] & 0x3F) << 12)
+    return high | (np.int64(raw[place + 2] & 0x3F) << 6) | np.int64(raw[place + 3] & 0x3F), place + 4
+
+
+@njit(cache=True)
+def _after_markup(raw: Any, place: int, end: int) -> int:
+    """Place after `[...]` whose bracket opens just before `place`, or -1 if it is not markup."""
+    for length in range(_MARKUP_LENGTH + 1):
+        if place >= end:
+            return -1
+        code, place = _decode(raw, place)
+        if code == 93:  # ]
+            return place if length > 0 else -1
+        if code == 10:
+            return -1
+    return -1
+
+
+@njit(cache=True)
+def _tokenise(raw: Any, starts: Any, tables: Any, rule: int, ids: Any, ends: Any, spans: Any) -> int:
+    used = 0
+    keep_spans = spans.shape[0] > 0
+    nothing = np.uint64(0)
+    for row in range(starts.size - 1):
+        place, end = starts[row], starts[row + 1]
+        # One piece (letters and digits between apostrophes) is held back until the next one is known.
+        held, held_stem, held_pure, held_n = nothing, nothing, False, False
+        holding, held_first = False, True
+        held_from, held_to = place, place
+        value, stem = OFFSET, OFFSET
+        length, pure, last, begin = 0, True, 0, place
+        in_chunk = False
+        while place <= end:
+            here = place
+            if place == end:
+                code, kind, place = 0, _BREAK, place + 1
+            else:
+                code, place = _decode(raw, place)
+                kind = tables.kind[code]
+                if kind == _OPEN:
+                    after = _after_markup(raw, place, end)
+                    kind = _SPACE
+                    if after >= 0:
+                        place = after
+            if kind == _LETTER or kind == _DIGIT:
+                if length == 0:
+                    begin = here
+                in_chunk = True
+                if kind == _DIGIT:
+                    pure = False
+                stem = value
+                low = tables.lower[code]
+                if low == 0x153 or low == 0xE6:  # oe, ae
+                    value = absorb(value, np.uint64(111 if low == 0x153 else 97))
+                    stem = value
+                    low = np.uint32(101)
+                value = absorb(value, np.uint64(low))
+                last = low
+                length += 1
+                continue
+            if kind == _APOSTROPHE and not in_chunk:
+                in_chunk = True  # an empty first piece, as in 'tis
+            if in_chunk:
+                piece = finish(value, _WORD)
+                joined = False
+                if holding:
+                    if rule == _FRENCH:
+                        one = (
+                            _whole(held, piece, tables.whole)
+                            if held_pure and pure and length > 0
+                            else nothing
+                        )
+                        if one != 0:
+                            ids[used] = one
+                            if keep_spans:
+                                spans[used, 0], spans[used, 1] = held_from, here
+                            used += 1
+                            joined = True
+                    elif (
+                        rule == _ENGLISH
+                        and held_n
+                        and held_pure
+                        and length > 0
+                        and piece == tables.contracted[1]
+                    ):
+                        auxiliary = held_stem
+                        if held == tables.contracted[3]:
+                            auxiliary = tables.contracted[4]
+                        elif held == tables.contracted[5]:
+                            auxiliary = tables.contracted[5]
+                        elif held == tables.contracted[6]:
+                            auxiliary = tables.contracted[7]
+                        if auxiliary != 0:
+                            ids[used] = auxiliary
+                            if keep_spans:
+                                spans[used, 0], spans[used, 1] = held_from, held_to
+                            used += 1
+                        ids[used] = tables.contracted[2]
+                        if keep_spans:
+                            spans[used, 0], spans[used, 1] = held_from, here
+                        used += 1
+                        joined = True
+                    if not joined and held_pure:
+                        # followed by an apostrophe: a French elision goes, an English s that follows one too
+                        dropped = (rule == _FRENCH and _in(held, tables.elisions)) or (
+                            rule == _ENGLISH and not held_first and held == tables.contracted[0]
+                        )
+                        if not dropped:
+                            ids[used] = held
+                            if keep_spans:
+                                spans[used, 0], spans[used, 1] = held_from, held_to
+                            used += 1
+                first_piece = not holding and not joined and held_first
+                if kind == _APOSTROPHE:
+                    if joined:
+                        holding = False
+                        held_first = False
+                    else:
+                        held_first = first_piece
+                        held, held_pure = piece, pure and length > 0
+                        held_n = last == 110
+                        held_stem = finish(stem, _WORD) if length > 1 else nothing
+                        held_from, held_to = begin, here
+                        holding = True
+                else:
+                    if (
+                        not joined
+                        and pure
+                        and length > 0
+                        and not (rule == _ENGLISH and not first_piece and piece == tables.contracted[0])
+                    ):
+                        ids[used] = piece
+                        if keep_spans:
+                            spans[used, 0], spans[used, 1] = begin, here
+                        used += 1
+                    holding, held_first, in_chunk = False, True, False
+                value, stem, length, pure, last = OFFSET, OFFSET, 0, True, 0
+            if kind == _BREAK and used > ends[row] and ids[used - 1] != 0:
+                ids[used] = nothing
+                if keep_spans:
+                    spans[used, 0], spans[used, 1] = here, here
+                used += 1
+        ends[row + 1] = used
+    return used

@@ -1,0 +1,145 @@
+"""understand: events with text -> what each says, without the text. Stateless; any split of the rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from connectors.events import EVENT, FLAG_LATE, check_schema, effective_at
+from pipelines.lexicon import Lexicons
+from pipelines.stages.lexicon_table import LexiconTable, compile_lexicon
+from pipelines.stages.reading import read
+from pipelines.stages.tokens import tokenise
+
+UNDERSTOOD = pa.schema(
+    [
+        pa.field("bucket", pa.int32(), nullable=False),
+        pa.field("event_id", pa.binary(16), nullable=False),
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("perimeter", pa.string(), nullable=False),
+        pa.field("channel", pa.string(), nullable=False),
+        pa.field("voice", pa.string(), nullable=False),
+        pa.field("person", pa.uint64(), nullable=False),
+        pa.field("copy", pa.uint64(), nullable=False),
+        pa.field("score_e4", pa.int32()),
+        pa.field("sentiment", pa.int16(), nullable=False),
+        pa.field("has_text", pa.bool_(), nullable=False),
+        pa.field("late", pa.bool_(), nullable=False),
+        pa.field("features", pa.large_list(pa.uint64()), nullable=False),
+    ]
+)
+"""bucket: civil day since 1970-01-01 in the organisation's zone. person: the author's pseudonym, or the
+event's own where it has none. copy: equal for near-copies. score_e4: the score in ten-thousandths.
+features: distinct ids of `detectors.features`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What `understand` needs besides the rows.
+
+    tables: a compiled lexicon a language. default: language of texts in any other. zone: whose days count.
+    """
+
+    tables: Mapping[str, LexiconTable]
+    default: str
+    zone: str
+
+
+def make_reader(lexicons: Lexicons, *, default: str, zone: str) -> Reader:
+    """Compile the lexicons; takes some milliseconds, so once a process."""
+    tables = {language: compile_lexicon(lexicon) for language, lexicon in lexicons.languages.items()}
+    return Reader(tables, default, zone)
+
+
+def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
+    """Rows of UNDERSTOOD in the order of `events` (EVENT columns and `position`)."""
+    check_schema(events.schema, EVENT, where="understand")
+    rows = events.num_rows
+    features, lengths = _Ragged(rows), np.zeros(rows, np.int64)
+    sentiment, fingerprint = np.zeros(rows, np.int16), np.zeros(rows, np.uint64)
+    language_of = _languages(events["language"], reader)
+    for number, (language, table) in enumerate(reader.tables.items()):
+        chosen = np.flatnonzero(language_of == number)
+        if not chosen.size:
+            continue
+        texts = events["text"].take(pa.array(chosen)) if chosen.size < rows else events["text"]
+        readings = read(tokenise(texts, language), table)
+        sentiment[chosen], fingerprint[chosen] = readings.sentiment, readings.fingerprint
+        lengths[chosen] = np.diff(readings.offsets)
+        features.add(chosen, readings.features, readings.offsets)
+    event_key = _first_word(events["event_id"])
+    has_text = pc.greater(pc.binary_length(events["text"]), 0)
+    columns = {
+        "bucket": civil_day(effective_at(events), reader.zone),
+        "event_id": events["event_id"],
+        "position": events["position"],
+        "perimeter": events["perimeter"],
+        "channel": events["channel"],
+        "voice": events["voice"],
+        "person": np.where(
+            events["author"].is_valid().to_numpy(zero_copy_only=False),
+            _first_word(pc.fill_null(events["author"], bytes(16))),
+            event_key,
+        ),
+        "copy": np.where(fingerprint == 0, event_key, fingerprint),
+        "score_e4": pc.cast(pc.round(pc.multiply(events["score"], 10_000.0)), pa.int32()),
+        "sentiment": sentiment,
+        "has_text": has_text,
+        "late": pc.not_equal(pc.bit_wise_and(events["flags"], pa.scalar(FLAG_LATE, pa.uint16())), 0),
+        "features": features.as_list(lengths),
+    }
+    arrays = [_as_array(columns[field.name], field.type) for field in UNDERSTOOD]
+    return pa.RecordBatch.from_arrays(arrays, schema=UNDERSTOOD)
+
+
+def civil_day(times: pa.Array, zone: str) -> pa.Array:
+    """Day number since 1970-01-01 of instants, as calendars in `zone` show them; int32."""
+    local = pc.local_timestamp(times.cast(pa.timestamp("us", tz=zone)))
+    return local.cast(pa.date32(), safe=False).cast(pa.int32())
+
+
+class _Ragged:
+    """Collects list values of interleaved groups of rows; one group alone is passed through uncopied."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._groups: list[tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64]]] = []
+
+    def add(self, rows: NDArray[np.int64], values: NDArray[np.uint64], offsets: NDArray[np.int64]) -> None:
+        self._groups.append((rows, values, offsets))
+
+    def as_list(self, lengths: NDArray[np.int64]) -> pa.LargeListArray:
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        if len(self._groups) == 1:
+            values = self._groups[0][1]
+        else:
+            values = np.empty(int(offsets[-1]), np.uint64)
+            for rows, group, starts in self._groups:
+                sizes = np.diff(starts)
+                target = np.repeat(offsets[rows] - starts[:-1], sizes) + np.arange(group.size)
+                values[target] = group
+        return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+
+def _languages(column: pa.Array, reader: Reader) -> NDArray[np.int64]:
+    """Number of the lexicon each row is read with; texts of another language with the default's."""
+    known = list(reader.tables)
+    numbers = pc.index_in(column, value_set=pa.array(known, pa.string()))
+    filled: NDArray[np.int64] = pc.fill_null(numbers, known.index(reader.default)).to_numpy().astype(np.int64)
+    return filled
+
+
+def _first_word(ids: pa.Array) -> NDArray[np.uint64]:
+    """The first eight bytes of 16-byte ids, as little-endian integers."""
+    data = ids.buffers()[1]
+    words = np.frombuffer(data, "<u8").reshape(-1, 2) if data is not None else np.empty((0, 2), np.uint64)
+    return words[ids.offset : ids.offset + len(ids), 0]
+
+
+def _as_array(column: object, kind: pa.DataType) -> pa.Array:
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return column if isinstance(column, pa.Array) else pa.array(column, kind)

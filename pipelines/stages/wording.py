@@ -1,0 +1,89 @@
+"""Sentences that a store manager understands, in French and in English."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+_MONTHS_FR = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
+_MONTHS_EN = "January February March April May June July August September October November December".split()
+_CHANNELS_FR = {
+    "email": "e-mail",
+    "letter": "courrier",
+    "survey": "enquête",
+    "field_note": "notes de terrain",
+    "complaint": "réclamation",
+}
+_CHANNELS_EN = {"email": "e-mail", "letter": "letter", "field_note": "field note"}
+HIGH_SCORE = 0.7
+"""From here on a mean score reads as content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a sentence says. authors and expected: people; mean_score: [0, 1] or None; channels: the most used
+    first; field_first: agents wrote before customers; tone: complaint, praise or mixed."""
+
+    place: str
+    label: str
+    authors: int
+    expected: float
+    since: date
+    channels: Sequence[str]
+    tone: str
+    mean_score: float | None
+    field_first: bool
+    short_history: bool
+
+
+def sentence_fr(facts: Facts) -> str:
+    """One or two sentences, in French."""
+    verb = {"praise": "saluent", "complaint": "se plaignent de"}.get(facts.tone, "parlent de")
+    since = f"{facts.since.day if facts.since.day > 1 else '1er'} {_MONTHS_FR[facts.since.month - 1]}"
+    by = _listed([_CHANNELS_FR.get(channel, channel.replace("_", " ")) for channel in facts.channels], "et")
+    text = (
+        f"{facts.place} : depuis le {since}, {facts.authors} personnes {verb} « {facts.label} » "
+        f"({_expected(facts.expected).replace('.', ',')} attendues), par {by}."
+    )
+    if facts.field_first:
+        text += " Le terrain l'a signalé avant les clients."
+    if facts.mean_score is not None and facts.mean_score >= HIGH_SCORE and facts.tone != "praise":
+        score = _out_of_ten(facts.mean_score).replace(".", ",")
+        text += f" Leur note reste haute ({score}/10) : le score le cache."
+    if facts.short_history:
+        text += " Historique encore court ici : l'attendu s'appuie sur le périmètre au-dessus."
+    return text
+
+
+def sentence_en(facts: Facts) -> str:
+    """One or two sentences, in English."""
+    verb = {"praise": "praise", "complaint": "complain of"}.get(facts.tone, "mention")
+    since = f"{facts.since.day} {_MONTHS_EN[facts.since.month - 1]}"
+    by = _listed([_CHANNELS_EN.get(channel, channel.replace("_", " ")) for channel in facts.channels], "and")
+    text = (
+        f"{facts.place}: since {since}, {facts.authors} people {verb} “{facts.label}” "
+        f"({_expected(facts.expected)} expected), by {by}."
+    )
+    if facts.field_first:
+        text += " Field teams said so before customers."
+    if facts.mean_score is not None and facts.mean_score >= HIGH_SCORE and facts.tone != "praise":
+        text += f" Their score stays high ({_out_of_ten(facts.mean_score)}/10): the score hides it."
+    if facts.short_history:
+        text += " History is still short here: the expected leans on the perimeter above."
+    return text
+
+
+def _expected(value: float) -> str:
+    return "<0.1" if value < 0.1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def _out_of_ten(score: float) -> str:
+    return f"{10 * score:.1f}"
+
+
+def _listed(words: list[str], conjunction: str) -> str:
+    """a, b and c.
+
+    >>> _listed(["e-mail", "enquête", "courrier"], "et")
+    'e-mail, enquête et courrier'
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {conjunction} {words[-1]}"

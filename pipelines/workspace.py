@@ -1,0 +1,203 @@
+"""What the commands do, from a settings file: ingest, replay, and load the signal store."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from connectors.admission import Admission, Redactor, read_names
+from connectors.contract import Accounting
+from connectors.errors import SettingsError
+from connectors.ingest import Progress, ingest, retry
+from connectors.log import EventLog, LogWriter
+from connectors.perimeters import PerimeterTree, read_perimeters
+from connectors.quarantine import Quarantine
+from connectors.secret import Secret, load_secret
+from connectors.sources import OpenedSource, open_sources
+from detectors.features import THEME, feature_id
+from pipelines.flow import BATCH_ROWS
+from pipelines.lexicon import Lexicons, load_lexicons
+from pipelines.replay import SLICE_ROWS, Engine, Replayed, replay
+from pipelines.settings import Settings
+from pipelines.stages.explain import Telling
+from pipelines.stages.understand import Reader, make_reader
+
+Say = Callable[[str], None]
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """Now, UTC: the one place where the time of day enters."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A settings file's world. say: receives lines for the user; now: the wall clock, aware."""
+
+    settings: Settings
+    say: Say = print
+    now: Clock = wall_clock
+
+    @cached_property
+    def tree(self) -> PerimeterTree:
+        """The perimeters, from the CSV or from the paths that will be met."""
+        organisation = self.settings.organisation
+        if organisation.tree is None:
+            return PerimeterTree(organisation.root)
+        tree = read_perimeters(self.settings.path(organisation.tree))
+        if tree.root != organisation.root:
+            raise SettingsError(
+                f"{self.settings.path(organisation.tree)}: the tree's root is '{tree.root}' but "
+                f"organisation.root is '{organisation.root}'; they must be the same"
+            )
+        return tree
+
+    @cached_property
+    def lexicons(self) -> Lexicons:
+        """The lexicons of the organisation's languages."""
+        extra = self.settings.detection.lexicon
+        return load_lexicons(
+            self.settings.organisation.languages, self.settings.path(extra) if extra else None
+        )
+
+    @property
+    def settings_version(self) -> str:
+        """Hash of what signals depend on besides the log."""
+        return self.settings.version(self.lexicons.version)
+
+    @property
+    def log_path(self) -> Path:
+        """Folder of the event log."""
+        return self.settings.path(self.settings.log.path)
+
+    @cached_property
+    def secret(self) -> Secret:
+        """The key, made on first use."""
+        return load_secret(
+            self.settings.path(self.settings.privacy.key_file), log_folder=self.log_path, on_created=self.say
+        )
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """Rejected rows, encrypted."""
+        privacy = self.settings.privacy
+        return Quarantine(
+            self.settings.path(privacy.quarantine), self.secret, kept=timedelta(days=privacy.quarantine_days)
+        )
+
+    @cached_property
+    def sources(self) -> list[OpenedSource]:
+        """The configured sources."""
+        if not self.settings.source:
+            raise SettingsError("no [[source]] is configured: there is nothing to ingest")
+        return open_sources(
+            self.settings.source, base=self.settings.base, zone=self.settings.organisation.timezone
+        )
+
+    @cached_property
+    def admission(self) -> Admission:
+        """What every text passes."""
+        organisation, directory = self.settings.organisation, self.settings.privacy.directory
+        names = read_names(self.settings.path(directory)) if directory else []
+        return Admission(
+            secret=self.secret,
+            perimeters=self.tree,
+            redactor=Redactor(names),
+            languages=organisation.languages,
+            zone=organisation.timezone,
+        )
+
+    def open_log(self) -> EventLog:
+        """The log, for reading; LogError where there is none."""
+        return EventLog(self.log_path)
+
+    def ingest(self, *, live: bool = False, progress: Progress | None = None) -> dict[str, Accounting]:
+        """Read every source into the log; history until the log has a live part."""
+        sources, admission, quarantine = self.sources, self.admission, self.quarantine
+        with self._writer() as log:
+            return ingest(
+                sources,
+                admission=admission,
+                log=log,
+                quarantine=quarantine,
+                live=live or EventLog(self.log_path).has_live,
+                now=self.now(),
+                progress=progress,
+            )
+
+    def retry(self, only: list[str] | None = None) -> dict[str, Accounting]:
+        """Parse quarantined records again with today's settings."""
+        sources, admission, quarantine = self.sources, self.admission, self.quarantine
+        with self._writer() as log:
+            return retry(
+                sources,
+                admission=admission,
+                log=log,
+                quarantine=quarantine,
+                live=EventLog(self.log_path).has_live,
+                now=self.now(),
+                only=only,
+            )
+
+    def reader(self) -> Reader:
+        """What `understand` needs."""
+        organisation = self.settings.organisation
+        return make_reader(self.lexicons, default=organisation.languages[0], zone=organisation.timezone)
+
+    def replay(
+        self,
+        engine: Engine,
+        *,
+        use: Callable[[Replayed], None],
+        slice_rows: int = SLICE_ROWS,
+        batch_rows: int = BATCH_ROWS,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Replayed:
+        """Replay the log; `use` receives the result while its files exist."""
+        log, reader = self.open_log(), self.reader()
+        stages = self.settings.stages
+        telling = Telling(
+            reader=reader,
+            names={path: self.tree.name(path) for path in self.tree.paths},
+            themes={feature_id(key, THEME): theme for key, theme in self.lexicons.themes.items()},
+            min_authors=stages.min_authors,
+            warm_up=stages.warm_up,
+            window=stages.window,
+            settings_version=self.settings_version,
+        )
+        with tempfile.TemporaryDirectory(prefix="vigie-replay-") as work:
+            replayed = replay(
+                log,
+                self.settings,
+                reader,
+                telling,
+                engine,
+                work=Path(work),
+                slice_rows=slice_rows,
+                batch_rows=batch_rows,
+                progress=progress,
+            )
+            use(replayed)
+        return replayed
+
+    @contextmanager
+    def _writer(self) -> Iterator[LogWriter]:
+        """The log for writing, with a decision for what changed since the last time."""
+        with LogWriter(self.log_path, now=self.now) as log:
+            in_force = {
+                "version": self.settings_version,
+                **self.settings.relevant,
+                "tree": list(self.tree.paths),
+            }
+            decided = [
+                manifest.decision.payload
+                for manifest in EventLog(self.log_path).decisions()
+                if manifest.decision is not None and manifest.decision.kind == "settings"
+            ]
+            if not decided or decided[-1] != in_force:
+                log.decide("settings", in_force)
+            yield log
