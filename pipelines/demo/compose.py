@@ -54,7 +54,7 @@ class Composer:
         told = self._told(say, matter)
         if rng.random() < 0.08:
             told[0] = f"{say(pick(rng, frame['opening']))} {told[0]}"
-        if rng.random() < 0.32:
+        if rng.random() < 0.4:
             told.append(say(pick(rng, frame["after_positive" if matter.positive else "after_negative"])))
         return self._typed(join(told, pick(rng, _JOINTS)), scene)
 

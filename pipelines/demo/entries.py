@@ -85,6 +85,13 @@ class Writer:
             for draft in act.drafts:
                 self._drafts[draft.source].append(draft)
         self._rng = rng
+        self._everyday_writers = {
+            "survey": self._survey,
+            "field_notes": self._note,
+            "complaints": self._complaint,
+            "mail": self._mail,
+            "letters": self._letter,
+        }
 
     def entries(self, source: str, total: int, volumes: np.random.Generator) -> list[Entry]:
         """All records of a source in the order of time, identified; `total` counts the planted ones."""
@@ -97,7 +104,7 @@ class Writer:
             rng=volumes,
         )
         found = [self._planted(draft) for draft in planted]
-        write = getattr(self, f"_{source}")
+        write = self._everyday_writers[source]
         for day, store in zip(*np.nonzero(counts), strict=True):
             found += [write(int(day), stores[store]) for _ in range(counts[day, store])]
         found.sort(key=lambda entry: entry.moment)
@@ -141,7 +148,7 @@ class Writer:
                 self._everyday.matter(subject, positive=True, sentences=1),
                 self._everyday.matter(other, positive=False, sentences=1),
             )
-        sentences = 2 if rng.random() < 0.3 else 1
+        sentences = 2 if rng.random() < 0.5 else 1
         return self._composer.compose_survey(
             scene, self._everyday.matter(subject, positive=positive, sentences=sentences)
         )
@@ -155,14 +162,14 @@ class Writer:
             "mail", self._moment(day), store, text, author=author, title=self._title(subject, positive)
         )
 
-    def _letters(self, day: int, store: Store) -> Entry:
+    def _letter(self, day: int, store: Store) -> Entry:
         subject, positive = self._subject(day, store, remote=True), self._rng.random() < 0.1
         matter = self._long_matter(subject, positive, day, store)
         author = self._customers.writer(store.index)
         text = self._composer.compose_letter(Scene(day, store, author.style, author.name), matter)
         return Entry("letters", self._moment(day), store, text, author=author)
 
-    def _complaints(self, day: int, store: Store) -> Entry:
+    def _complaint(self, day: int, store: Store) -> Entry:
         subject = self._subject(day, store, remote=True)
         matter = self._everyday.matter(
             subject, positive=False, sentences=2 if self._rng.random() < 0.45 else 1
@@ -173,18 +180,18 @@ class Writer:
             "complaints", self._moment(day), store, text, author=author, agent=pick(self._rng, store.agents)
         )
 
-    def _field_notes(self, day: int, store: Store) -> Entry:
+    def _note(self, day: int, store: Store) -> Entry:
         rng = self._rng
         subject = self._subject(day, store, remote=False, voice="field")
         positive = rng.random() < 0.3
-        matter = self._everyday.matter(subject, positive=positive, sentences=2 if rng.random() < 0.25 else 1)
+        matter = self._everyday.matter(subject, positive=positive, sentences=2 if rng.random() < 0.5 else 1)
         text = self._composer.compose_note(Scene(day, store, _agent_style(rng)), matter)
         return Entry("field_notes", self._moment(day), store, text, agent=pick(rng, store.agents))
 
     def _long_matter(self, subject: Subject, positive: bool, day: int, store: Store) -> Matter:
         """Two or three sentences on the subject, at times one more on something else."""
         rng = self._rng
-        matter = self._everyday.matter(subject, positive=positive, sentences=2 + (rng.random() < 0.35))
+        matter = self._everyday.matter(subject, positive=positive, sentences=2 + (rng.random() < 0.6))
         if rng.random() < 0.3:
             other = self._subject(day, store, remote=True)
             extra = self._everyday.matter(other, positive=positive, sentences=1)
@@ -227,7 +234,7 @@ class Writer:
             return self._composer.compose_campaign(scene, draft.pattern)
         positive = draft.item in _HAPPY_ITEMS or (draft.item in _SPLIT_ITEMS and (score or 0) > 6)
         sentences = [draft.pattern]
-        if draft.source != "survey" or self._rng.random() < 0.3:
+        if draft.source != "survey" or self._rng.random() < 0.6:
             remote = draft.source != "survey"
             subject = self._subject(draft.day, draft.store, remote=remote)
             extra = self._everyday.matter(subject, positive=positive, sentences=1).sentences

@@ -59,7 +59,7 @@ def _cell(value: Cell) -> str:
     if value is None or value == "":
         return "<c/>"
     if isinstance(value, datetime):
-        return f'<c s="1"><v>{(value - _EPOCH).total_seconds() / 86_400:.6f}</v></c>'
+        return f'<c s="1"><v>{(value - _EPOCH).total_seconds() / 86_400:.10f}</v></c>'
     if isinstance(value, str):
         return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
     return f"<c><v>{value:g}</v></c>"
