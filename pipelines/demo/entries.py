@@ -1,7 +1,7 @@
 """Every record of the demo, ordinary and planted, before it takes the form of its source."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from random import Random
@@ -16,6 +16,7 @@ from pipelines.demo.organisation import Organisation, Store
 from pipelines.demo.plot import Act, Draft
 from pipelines.demo.rhythm import day_date, draw_volumes
 from pipelines.demo.voices import Customer, Customers, Style
+from pipelines.words import strip_accents, words
 
 SHARES = {"survey": 0.6433, "field_notes": 0.15, "complaints": 0.1167, "mail": 0.0833, "letters": 0.0067}
 """Of all texts, by source; they sum to 1."""
@@ -85,6 +86,7 @@ class Writer:
             for draft in act.drafts:
                 self._drafts[draft.source].append(draft)
         self._rng = rng
+        self._planted_keys: set[str] = set()
         self._everyday_writers = {
             "survey": self._survey,
             "field_notes": self._note,
@@ -209,26 +211,32 @@ class Writer:
     def _planted(self, draft: Draft) -> Entry:
         """The draft's wording among ordinary sentences of the same mood."""
         rng = self._rng
-        moment = self._moment(draft.day)
-        if draft.author is None:
-            text = self._composer.compose_note(
-                Scene(draft.day, draft.store, _agent_style(rng)), Matter((draft.pattern,), positive=False)
-            )
-            agent = pick(rng, draft.store.agents)
-            return Entry("field_notes", moment, draft.store, text, agent=agent, planted=draft.item)
-        entry = Entry(draft.source, moment, draft.store, "", author=draft.author, planted=draft.item)
+        entry = Entry(
+            draft.source, self._moment(draft.day), draft.store, "", author=draft.author, planted=draft.item
+        )
         if draft.source == "survey":
             entry.score = float(pick(rng, _scores(draft.item)))
         if draft.source == "mail":
             entry.title = pick(rng, self._variants[draft.item].titles)
-        if draft.source == "complaints":
+        if draft.source in ("complaints", "field_notes"):
             entry.agent = pick(rng, draft.store.agents)
-        entry.text = self._planted_text(draft, entry.score)
+        entry.text = self._unlike_others(lambda: self._planted_text(draft, entry.score))
         return entry
+
+    def _unlike_others(self, write: Callable[[], str]) -> str:
+        """A text that differs from every planted one in more than accents and punctuation."""
+        while True:
+            text = write()
+            key = strip_accents(" ".join(words(text, "fr")))
+            if key not in self._planted_keys:
+                self._planted_keys.add(key)
+                return text
 
     def _planted_text(self, draft: Draft, score: float | None) -> str:
         author = draft.author
-        assert author is not None
+        if author is None:
+            scene = Scene(draft.day, draft.store, _agent_style(self._rng))
+            return self._composer.compose_note(scene, Matter((draft.pattern,), positive=False))
         scene = Scene(draft.day, draft.store, author.style, author.name)
         if draft.item == "campaign":
             return self._composer.compose_campaign(scene, draft.pattern)

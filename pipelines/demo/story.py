@@ -22,7 +22,7 @@ class Planted:
 
     starts, ends: first and last day of its texts in the last twelve weeks, both included; for the season
     `texts` also holds those of the year before. channels: in which it is written, the first ones first.
-    terms: distinctive words, lower case, in every form used.
+    terms: distinctive words, lower case, in every form used; some authors leave their accents out.
     """
 
     name: str

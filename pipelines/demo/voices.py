@@ -106,7 +106,7 @@ def type_as(text: str, style: Style, *, abbreviations: Mapping[str, str], rng: R
         text = _WORD.sub(lambda match: _slip(match[0], style.typo_rate, rng), text)
     if not style.accents:
         text = text.translate(_PLAIN)
-    if not style.capitals:
+    if not style.capitals and not text[1:2].isupper():
         text = text[:1].lower() + text[1:]
     if style.exclaims and text.endswith("."):
         text = text[:-1] + pick(rng, (" !", " !!", "!!!"))
