@@ -23,3 +23,9 @@ def _load(name: str) -> ModuleType:
 def canaries() -> ModuleType:
     """tests/canaries.py: planted personal data, and `assert_no_canary(folder)`."""
     return _load("canaries")
+
+
+@pytest.fixture(scope="session")
+def reference() -> ModuleType:
+    """tests/reference.py: what the stages should find, written slowly and plainly."""
+    return _load("reference")
