@@ -6,7 +6,7 @@ Tests reach this through the fixture `reference`.
 import re
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from detectors.features import THEME, feature_id, pair_id
@@ -27,8 +27,8 @@ def clauses(text: str, language: str) -> list[list[str]]:
     return [found for part in parts if (found := words(part, language))]
 
 
-def features(text: Clauses, lexicon: Lexicon) -> set[int]:
-    """Words that are not stop words, pairs of neighbours, themes."""
+def features(text: Clauses, lexicon: Lexicon, stem: Callable[[str], str] = str) -> set[int]:
+    """Words that are not stop words and pairs of neighbours, by their stems; themes by their expressions."""
     found: set[int] = set()
     for clause in text:
         content = [
@@ -36,9 +36,9 @@ def features(text: Clauses, lexicon: Lexicon) -> set[int]:
             for place, word in enumerate(clause)
             if word not in lexicon.stopwords and word not in SINGLE_LETTERS
         ]
-        found |= {feature_id(clause[place]) for place in content}
+        found |= {feature_id(stem(clause[place])) for place in content}
         found |= {
-            pair_id(feature_id(clause[one]), feature_id(clause[other]))
+            pair_id(feature_id(stem(clause[one])), feature_id(stem(clause[other])))
             for one, other in pairwise(content)
             if other - one - 1 <= MOST_STOPS_BETWEEN
         }
