@@ -31,7 +31,8 @@ class Rows:
 class Fresh:
     """Depth up to which a mention (row) says nothing new; it counts at deeper nodes. -1: new everywhere.
 
-    mentions: shape (features,), over the window. rows: shape (rows,), within the bucket, for exposure.
+    mentions: shape (features,), over the window. rows: shape (rows,), within the bucket among rows with a
+    text, for exposure.
     """
 
     mentions: NDArray[np.int8]
@@ -46,6 +47,7 @@ def fresh(rows: Rows, *, window: int) -> Fresh:
         rows.bucket,
         _previous(rows.person),
         _previous(rows.copy),
+        rows.writes,
         rows.paths,
         rows.features,
         rows.offsets,
@@ -131,6 +133,7 @@ def _repeats(
     bucket: Any,
     same_person: Any,
     same_copy: Any,
+    writes: Any,
     paths: Any,
     features: Any,
     offsets: Any,
@@ -143,7 +146,7 @@ def _repeats(
             other = same_person[row] if chain == 0 else same_copy[row]
             while other >= 0 and bucket[other] > bucket[row] - window:
                 depth = _common_depth(paths, row, other)
-                if bucket[other] == bucket[row]:
+                if bucket[other] == bucket[row] and writes[other]:
                     whole[row] = max(whole[row], depth)
                 for mention in range(offsets[row], offsets[row + 1]):
                     if mentions[mention] >= depth:
