@@ -38,14 +38,18 @@ class State(NamedTuple):
 
 STATE = State._fields
 SMALLEST = 64
+OVER = 0.5
+"""Evidence under which a running episode is over."""
 
 
 class Constants(NamedTuple):
     """Parameters of the estimator, as the kernel needs them."""
 
     log_decay: float
+    log_fade: float
     strength: float
     base_rate: float
+    dispersion: float
     warm_up: int
     ratios: NDArray[np.float64]
 
@@ -136,6 +140,16 @@ def _log_mean_exp(values: Any) -> Any:
 
 
 @njit(cache=True)
+def _episode(observed: Any, expected: Any, dispersion: Any, ratios: Any, terms: Any) -> Any:
+    """Log e-value of a whole episode, rates of single episodes varying like Gamma(dispersion, dispersion)."""
+    for k in range(terms.size):
+        terms[k] = observed * math.log(ratios[k]) + (dispersion + observed) * math.log(
+            (dispersion + expected) / (dispersion + ratios[k] * expected)
+        )
+    return _log_mean_exp(terms)
+
+
+@njit(cache=True)
 def step(
     state: Any,
     totals: Any,
@@ -149,12 +163,13 @@ def step(
     learn: bool,
     log_e: Any,
     statistic: Any,
+    evidence: Any,
     rate: Any,
     since: Any,
     observed: Any,
     expected: Any,
 ) -> None:
-    """Judge one bucket into the last six arrays and, if `learn`, learn it afterwards."""
+    """Judge one bucket into the last seven arrays and, if `learn`, learn it afterwards."""
     first = totals[LEARNED] == 0
     gap = bucket - (totals[NEXT_BUCKET] - 1)
     weight = 0.0 if first else totals[WEIGHT] * math.exp(gap * constants.log_decay)
@@ -167,8 +182,8 @@ def step(
         own = 0.0
         if known:
             own = state.shape[place] * math.exp((bucket - state.last[place]) * constants.log_decay)
-        shape = (own + constants.strength * max(prior[i], constants.base_rate)) * season[i]
-        scale = weight + constants.strength
+        shape = own + constants.strength
+        scale = (weight + constants.strength / max(prior[i], constants.base_rate)) / season[i]
         rate[i] = shape / scale
 
         running = state.statistic[place] if known else 0.0
@@ -176,7 +191,10 @@ def step(
             silent = min(before - state.seen_exposure[place], weight)
             for k in range(terms.size):
                 terms[k] = shape * math.log(scale / (scale + (constants.ratios[k] - 1.0) * silent))
-            running = max(0.0, running + _log_mean_exp(terms))
+            faded = running * math.exp((bucket - state.last[place]) * constants.log_fade)
+            running = max(0.0, faded + _log_mean_exp(terms))
+            if running < OVER:
+                running = 0.0
         y = counts[i]
         for k in range(terms.size):
             ratio = constants.ratios[k]
@@ -193,6 +211,9 @@ def step(
         since[i] = begun
         observed[i] = heard + y
         expected[i] = base * (before + exposure - start)
+        evidence[i] = min(
+            statistic[i], _episode(observed[i], expected[i], constants.dispersion, constants.ratios, terms)
+        )
 
         if learn and y > 0:
             totals[USED] += state.ids[place] == 0

@@ -24,12 +24,14 @@ class EmergenceScores:
     """What one bucket says of each feature, in the order the features were given.
 
     log_e: natural log of the bucket's e-value, above 0 favours a rise. statistic: natural log of the
-    sequential evidence, this bucket included. rate: expected share of authors, before this bucket. since:
+    sequential evidence, this bucket included. evidence: the same, but no more than the episode as a whole
+    gives: what to compare with a threshold. rate: expected share of authors, before this bucket. since:
     first bucket of the running episode. observed, expected: authors since then. All of shape (features,).
     """
 
     log_e: Floats
     statistic: Floats
+    evidence: Floats
     rate: Floats
     since: Buckets
     observed: Floats
@@ -40,7 +42,7 @@ class Emergence(AnomalyDetector):
     """Gamma-Poisson baseline of many sparse features with a sequential test of a rise.
 
     In a bucket, *y* distinct authors out of *n* mention a feature. Its baseline is a Gamma(a, b) rate with
-    exponential forgetting; the prior is the rate of a wider perimeter, worth `strength` authors. No change:
+    exponential forgetting; the prior is the rate of a wider perimeter, worth `strength` mentions. No change:
     y is negative binomial. Change: the same with the rate multiplied by one of `ratios`, equally likely. The
     ratio of both is an e-value; evidence accumulates as the e-CUSUM M <- max(1, M) e. Under the baseline the
     mean time to M >= c is at least c tests of the feature. A feature that is not mentioned costs nothing:
@@ -51,11 +53,21 @@ class Emergence(AnomalyDetector):
     half_life
         Buckets after which a mention weighs half; at least 1.
     strength
-        Weight of the prior rate, in authors; above 0.
+        Weight of the prior rate, in mentions; above 0. Perimeters differ from the wider one in their rates by
+        about 1/sqrt(strength) of it.
     ratios
         Multiples of the rate that count as a rise; each above 1.
     base_rate
-        Prior rate where no wider perimeter gives one; in (0, 1).
+        Prior rate where no wider perimeter gives one, and the least it counts for elsewhere; in (0, 1).
+    base_strength
+        Weight of the base rate, in mentions; above 0 and small: most features are far rarer or far more
+        frequent.
+    fade
+        Buckets after which evidence (its logarithm) weighs half; at least 1. A power below 1 of an e-value
+        is one too.
+    dispersion
+        Rates of ordinary subjects swell and shrink for days, by about 1/sqrt(dispersion) of themselves; an
+        episode as a whole must be beyond that; above 0.
     warm_up
         Buckets that are learned without being judged; at least 0.
     exposure
@@ -79,26 +91,38 @@ class Emergence(AnomalyDetector):
     def __init__(
         self,
         half_life: float = 60.0,
-        strength: float = 100.0,
+        strength: float = 1.0,
         ratios: Sequence[float] = DEFAULT_RATIOS,
         base_rate: float = 1e-5,
+        base_strength: float = 1e-3,
+        fade: float = 14.0,
+        dispersion: float = 1.0,
         warm_up: int = 28,
         exposure: str = "n",
     ) -> None:
         if half_life < 1:
             raise ValueError(f"half_life is {half_life} buckets; it must be at least 1")
-        if strength <= 0:
-            raise ValueError(f"strength is {strength} authors; it must be above 0")
+        if strength <= 0 or base_strength <= 0:
+            raise ValueError(
+                f"strength is {strength} and base_strength {base_strength} mentions; both must be above 0"
+            )
         if not ratios or min(ratios) <= 1:
             raise ValueError(f"ratios is {ratios}; each must be above 1")
         if not 0 < base_rate < 1:
             raise ValueError(f"base_rate is {base_rate}; it must lie between 0 and 1")
+        if fade < 1:
+            raise ValueError(f"fade is {fade} buckets; it must be at least 1")
+        if dispersion <= 0:
+            raise ValueError(f"dispersion is {dispersion}; it must be above 0")
         if warm_up < 0:
             raise ValueError(f"warm_up is {warm_up} buckets; it must be at least 0")
         self.half_life = half_life
         self.strength = strength
         self.ratios = ratios
         self.base_rate = base_rate
+        self.base_strength = base_strength
+        self.fade = fade
+        self.dispersion = dispersion
         self.warm_up = warm_up
         self.exposure = exposure
         self._state = kernel.empty_state()
@@ -115,7 +139,7 @@ class Emergence(AnomalyDetector):
         """Sequential evidence (natural log) of each feature of `x`, were it the next bucket."""
         names, ids, counts, exposure = self._columns(x)
         scores = self.score_many(ids, counts, exposure=exposure, bucket=self.next_bucket)
-        return dict(zip(names, scores.statistic.tolist(), strict=True))
+        return dict(zip(names, scores.evidence.tolist(), strict=True))
 
     def learn_one(self, x: Mapping[str, float]) -> None:
         """Learn `x`, authors per feature and the exposure, as the next bucket."""
@@ -231,13 +255,15 @@ class Emergence(AnomalyDetector):
     ) -> EmergenceScores:
         size = features.size
         self._check(features, counts, exposure, bucket)
+        strength = self.strength
         if prior is None:
-            prior = np.full(size, self.base_rate)
+            prior, strength = np.full(size, self.base_rate), self.base_strength
         if season is None:
             season = np.ones(size)
         if learn:
             self._state = kernel.with_room(self._state, self.features, size)
         outputs = EmergenceScores(
+            np.empty(size),
             np.empty(size),
             np.empty(size),
             np.empty(size),
@@ -256,14 +282,17 @@ class Emergence(AnomalyDetector):
             season,
             kernel.Constants(
                 self._log_decay,
-                self.strength,
+                float(np.log(0.5) / self.fade),
+                strength,
                 self.base_rate,
+                self.dispersion,
                 self.warm_up,
                 np.asarray(self.ratios, dtype=np.float64),
             ),
             learn,
             outputs.log_e,
             outputs.statistic,
+            outputs.evidence,
             outputs.rate,
             outputs.since,
             outputs.observed,

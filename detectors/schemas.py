@@ -31,14 +31,13 @@ CANDIDATE = pa.schema(
         pa.field("feature", pa.uint64(), nullable=False),
         pa.field("evidence", pa.float64(), nullable=False),
         pa.field("threshold", pa.float64(), nullable=False),
-        pa.field("observed", pa.int64(), nullable=False),
         pa.field("expected", pa.float64(), nullable=False),
         pa.field("since", pa.int32(), nullable=False),
         pa.field("history", pa.int32(), nullable=False),
     ]
 )
 """A feature whose sequential evidence (natural log) reached the threshold of its perimeter's budget.
-observed, expected: authors since the episode began; history: buckets the perimeter had learned."""
+expected: authors since the episode began, as far back as the window; history: buckets learned before."""
 
 SUPPORT = pa.schema(
     [

@@ -55,6 +55,28 @@ def words(text: str, language: str) -> list[str]:
     return [word for chunk in _chunks(text) for word in rule(chunk.split("'"))]
 
 
+_ENDINGS = {
+    "fr": (re.compile(r"(?<=...)(?<!s)[sx]$"), re.compile(r"(?<=...)(?:ent|er|ez|ée|e|é)$")),
+    "en": (re.compile(r"(?<=...)(?<![sui])s$"), re.compile(r"(?<=...)(?:ing|ed|e)$")),
+}
+
+
+def stem(word: str, language: str) -> str:
+    """A word without the endings of number, gender and common verb forms, at least three letters long.
+
+    Light on purpose: it brings the forms of a word together where counts are small, and need not be right
+    about the word.
+
+    >>> [stem(word, "fr") for word in ("portiques", "bipe", "bipé", "biper", "bipent", "sac", "rendez")]
+    ['portiqu', 'bip', 'bip', 'bip', 'bip', 'sac', 'rend']
+    >>> [stem(word, "en") for word in ("charges", "charged", "charging", "bus", "glass")]
+    ['charg', 'charg', 'charg', 'bus', 'glass']
+    """
+    for ending in _ENDINGS.get(language, ()):
+        word = ending.sub("", word)
+    return word
+
+
 def strip_accents(word: str) -> str:
     """The word as typed by those who leave accents out.
 

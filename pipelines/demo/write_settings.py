@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from pipelines.demo.organisation import NAME, ROOT, Organisation
+from pipelines.demo.rhythm import STORY_DAY
 from pipelines.demo.story import Story
 from pipelines.demo.write_letters import PATTERN
 
@@ -30,6 +31,10 @@ path = "log"
 
 [store]
 dsn = ""
+
+[detection]
+# Forty-four weeks of history to learn from, judged from there on: in a first year, every season is news.
+warm_up_days = {STORY_DAY}
 
 [[source]]
 name = "mail"

@@ -31,11 +31,15 @@ class Candidate:
     feature: int
     evidence: float
     threshold: float
-    observed: int
     expected: float
     since: int
     history: int
     support: Mapping[bytes, Mapping[str, Any]]
+
+    @property
+    def observed(self) -> int:
+        """Distinct authors who carry it."""
+        return len({row["person"] for row in self.support.values()})
 
 
 @dataclass(slots=True)
@@ -122,9 +126,9 @@ def _by_bucket(found: Iterable[Found], min_authors: int) -> Iterator[tuple[int, 
     for part in parts:
         for row in part.candidates.to_pylist():
             rows = support.get((row["bucket"], row["perimeter"], row["feature"]), {})
-            if len({carried["person"] for carried in rows.values()}) >= min_authors:
-                ordered = dict(sorted(rows.items()))
-                buckets.setdefault(row["bucket"], []).append(Candidate(**row, support=ordered))
+            candidate = Candidate(**row, support=dict(sorted(rows.items())))
+            if candidate.observed >= min_authors:
+                buckets.setdefault(candidate.bucket, []).append(candidate)
     yield from sorted(buckets.items())
 
 

@@ -29,8 +29,8 @@ class Detection:
 
     half_life: how fast the past fades. warm_up: learned, not judged. window: how long an author, a copy and
     a supporting event are remembered. false_alerts: budget, a perimeter a year. min_authors: below, silence.
-    strength: authors that a parent's rate is worth. forget_below: discounted authors below which a feature
-    is dropped, looked at every `forget_every` buckets.
+    strength, fade, dispersion: see `Emergence`. forget_below: discounted authors below which a feature is
+    dropped, looked at every `forget_every` buckets.
     """
 
     half_life: float = 60.0
@@ -38,7 +38,9 @@ class Detection:
     window: int = 28
     false_alerts: float = 1.0
     min_authors: int = 5
-    strength: float = 100.0
+    strength: float = 1.0
+    fade: float = 14.0
+    dispersion: float = 1.0
     ratios: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0)
     buckets_a_year: float = 365.0
     forget_below: float = 0.3
@@ -47,7 +49,12 @@ class Detection:
     def estimator(self) -> Emergence:
         """A perimeter's estimator."""
         return Emergence(
-            half_life=self.half_life, strength=self.strength, ratios=self.ratios, warm_up=self.warm_up
+            half_life=self.half_life,
+            strength=self.strength,
+            ratios=self.ratios,
+            fade=self.fade,
+            dispersion=self.dispersion,
+            warm_up=self.warm_up,
         )
 
     def threshold(self, tests_per_bucket: float) -> float:
@@ -105,7 +112,7 @@ def detect_root(
         views.append(
             pa.table([_same(bucket, features.size), features, plain.rate, season, since], schema=ROOT_VIEW)
         )
-        found.append(_candidates(bucket, root, features, scores, flagged, threshold, estimator.buckets))
+        found.append(_candidates(bucket, root, features, scores, flagged, threshold, estimator, detection))
         state.season.learn(features, authors, exposure=exposure, bucket=bucket)
         _forget(estimator, bucket, detection)
     return pa.concat_tables(views), pa.concat_tables(found)
@@ -180,7 +187,7 @@ def _judge_levels(
             if flagged.any():
                 estimator.restart(features[flagged])
                 found.candidates.append(
-                    _candidates(bucket, path, features, scores, flagged, threshold, estimator.buckets)
+                    _candidates(bucket, path, features, scores, flagged, threshold, estimator, detection)
                 )
                 for place in np.flatnonzero(flagged).tolist():
                     found.support(bucket, path, node, depth, int(features[place]), int(scores.since[place]))
@@ -239,7 +246,7 @@ def _alarms(
 ) -> NDArray[np.bool_]:
     """Features whose evidence reaches the threshold, heard in this bucket and from enough authors in all."""
     enough: NDArray[np.bool_] = (scores.observed >= detection.min_authors) & (authors > 0)
-    return enough & (scores.statistic >= threshold)
+    return enough & (scores.evidence >= threshold)
 
 
 def _forget(estimator: Emergence, bucket: int, detection: Detection) -> None:
@@ -254,20 +261,23 @@ def _candidates(
     scores: EmergenceScores,
     flagged: NDArray[np.bool_],
     threshold: float,
-    history: int,
+    estimator: Emergence,
+    detection: Detection,
 ) -> pa.Table:
+    """Flagged features; of a longer episode, what the window holds, as with its support."""
     size = int(flagged.sum())
+    since = np.maximum(scores.since[flagged], bucket - detection.window + 1)
+    share = (bucket + 1 - since) / (bucket + 1 - scores.since[flagged])
     return pa.table(
         [
             _same(bucket, size),
             pa.array([perimeter] * size, pa.string()),
             features[flagged],
-            scores.statistic[flagged],
+            scores.evidence[flagged],
             np.full(size, threshold),
-            scores.observed[flagged].astype(np.int64),
-            scores.expected[flagged],
-            scores.since[flagged],
-            _same(history, size),
+            scores.expected[flagged] * share,
+            since,
+            _same(estimator.buckets, size),
         ],
         schema=CANDIDATE,
     )

@@ -1,6 +1,7 @@
 """explain: stories -> signals that can be read, with the texts that carry them."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ import pyarrow as pa
 from connectors.store.schemas import EVIDENCE, SIGNAL
 from pipelines.lexicon import Theme
 from pipelines.stages.corroborate import KIND, Story
+from pipelines.stages.reading import read
 from pipelines.stages.terms import label, spelled
+from pipelines.stages.tokens import tokenise
 from pipelines.stages.understand import Reader
 from pipelines.stages.wording import Facts, sentence_en, sentence_fr
 
@@ -24,6 +27,9 @@ Take = Callable[[np.ndarray[Any, np.dtype[np.int64]]], pa.Table]
 EXCERPT_LENGTH = 280
 SHARED_THEME = 1 / 3
 """Share of the events that must speak of a theme for the signal to be its."""
+_SENTENCE = re.compile(r"[.!?…;\n]+")
+SHORT_HISTORY = 56
+"""Days of history below which a perimeter's expected is said to lean on the wider one's."""
 MOOD = 0.5
 """Mean sentiment from which a signal is praise, and below whose opposite it is a complaint."""
 
@@ -36,7 +42,6 @@ class Telling:
     names: Mapping[str, str]
     themes: Mapping[int, Theme]
     min_authors: int
-    warm_up: int
     window: int
     settings_version: str
 
@@ -93,19 +98,21 @@ def _signal(
     mean_score = sum(scores) / len(scores) / 10_000 if len(scores) >= telling.min_authors else None
     seen = sorted(texts[row["event_id"]]["occurred_at"] for row in rows)
     zone = ZoneInfo(telling.reader.zone)
+    day = date(1970, 1, 1) + timedelta(days=story.born.bucket)
     facts = Facts(
         place=telling.names.get(story.owner, story.owner),
         label=", ".join(terms),
         authors=authors,
+        raised=day,
+        observed=story.born.observed,
         expected=story.born.expected,
         since=seen[0].astimezone(zone).date(),
         channels=list(channels),
-        tone=_tone(rows),
+        tone=tone_of(events, terms, telling.reader),
         mean_score=mean_score,
         field_first=_field_first(rows),
-        short_history=story.born.history < 2 * telling.warm_up,
+        short_history=story.born.history < SHORT_HISTORY,
     )
-    day = date(1970, 1, 1) + timedelta(days=story.born.bucket)
     born_at = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
     excerpts = _excerpts(rows, texts, terms, voices, telling.min_authors)
     return {
@@ -175,11 +182,16 @@ def _theme(rows: Sequence[Mapping[str, Any]], themes: Mapping[int, Theme]) -> Th
     return themes[best] if size >= SHARED_THEME * len(rows) else None
 
 
-def _tone(rows: Sequence[Mapping[str, Any]]) -> str:
-    total = sum(max(-3, min(3, row["sentiment"])) for row in rows)
-    if total >= MOOD * len(rows):
-        return "praise"
-    return "complaint" if total <= -MOOD * len(rows) else "mixed"
+def tone_of(events: pa.Table, terms: Sequence[str], reader: Reader) -> str:
+    """praise, complaint or mixed: what is said in the sentences that hold the terms, not around them."""
+    moods = []
+    for language, text in zip(events["language"].to_pylist(), events["text"].to_pylist(), strict=True):
+        said = [part for part in _SENTENCE.split(text) if any(term in part.lower() for term in terms)]
+        name = language if language in reader.tables else reader.default
+        readings = read(tokenise(pa.array(said, pa.string()), name), reader.tables[name])
+        moods.append(max(-3, min(3, int(readings.sentiment.sum()))))
+    mean = sum(moods) / len(moods)
+    return "praise" if mean >= MOOD else "complaint" if mean <= -MOOD else "mixed"
 
 
 def _shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:

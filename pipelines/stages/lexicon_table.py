@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.features import THEME, feature_id, mix
 from pipelines.lexicon import Lexicon
+from pipelines.words import words
 
 _SINGLE_LETTERS = string.ascii_lowercase + "àâäéèêëîïôöùûüÿç"
 
@@ -42,37 +43,38 @@ class LexiconTable(NamedTuple):
         return False
 
 
-def sequence_id(words: Iterable[str]) -> int:
+def sequence_id(sequence: Iterable[str]) -> int:
     """Id of an expression: its first word's id, mixed with those of the next."""
     value = np.uint64(0)
-    for place, word in enumerate(words):
+    for place, word in enumerate(sequence):
         piece = np.uint64(feature_id(word))
         value = mix(value, piece) if place else piece
     return int(value)
 
 
-def compile_lexicon(lexicon: Lexicon) -> LexiconTable:
-    """The lexicon as a table at most half full."""
+def compile_lexicon(lexicon: Lexicon, names: Iterable[str] = ()) -> LexiconTable:
+    """The lexicon as a table at most half full. names: of perimeters; their words are never terms."""
     entries: dict[int, dict[str, int]] = {}
     theme_ids: list[int] = []
 
-    def entry(words: tuple[str, ...]) -> dict[str, int]:
-        for length in range(1, len(words)):
-            entries.setdefault(sequence_id(words[:length]), {})["longer"] = 1
-        return entries.setdefault(sequence_id(words), {})
+    def entry(sequence: tuple[str, ...]) -> dict[str, int]:
+        for length in range(1, len(sequence)):
+            entries.setdefault(sequence_id(sequence[:length]), {})["longer"] = 1
+        return entries.setdefault(sequence_id(sequence), {})
 
-    for word in (*lexicon.stopwords, *_SINGLE_LETTERS):
+    named = [word for name in names for word in words(name, lexicon.language)]
+    for word in (*lexicon.stopwords, *_SINGLE_LETTERS, *named):
         entry((word,))["stop"] = 1
-    for words, weight in lexicon.sentiment.items():
-        entry(words)["weight"] = weight
+    for sequence, weight in lexicon.sentiment.items():
+        entry(sequence)["weight"] = weight
     for word, reach in lexicon.negators.items():
         entry((word,))["negates"] = reach
     for word, intensifier in lexicon.intensifiers.items():
         entry((word,)).update(step=intensifier.step, step_reach=intensifier.reach)
-    for words, keys in lexicon.themes.items():
+    for sequence, keys in lexicon.themes.items():
         start = len(theme_ids)
         theme_ids.extend(feature_id(key, THEME) for key in keys)
-        entry(words).update(theme_from=start, theme_to=len(theme_ids))
+        entry(sequence).update(theme_from=start, theme_to=len(theme_ids))
     return _fill(entries, theme_ids)
 
 

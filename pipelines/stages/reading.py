@@ -15,8 +15,9 @@ _PAIR = np.uint64(PAIR)
 _LONGEST = 4
 BRIDGE = 2
 """Stop words that may stand between the two words of a pair: `panne de la caisse`."""
-_COPY_WORDS = 8
-"""Texts of fewer words are never taken for copies of one another: short remarks repeat by chance."""
+_COPY_WORDS = 12
+"""Words that the two longest clauses of a text hold at least for it to be known again as a copy: short
+remarks repeat by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,18 @@ def read(tokens: Tokens, table: LexiconTable) -> Readings:
     fingerprint = np.zeros(texts, np.uint64)
     places = 1 << max(6, (2 * per_word * longest).bit_length())
     seen, stamp = np.zeros(places, np.uint64), np.full(places, -1, np.int32)
-    used = _read(tokens.ids, tokens.offsets, table, seen, stamp, features, offsets, sentiment, fingerprint)
+    used = _read(
+        tokens.ids,
+        tokens.stems,
+        tokens.offsets,
+        table,
+        seen,
+        stamp,
+        features,
+        offsets,
+        sentiment,
+        fingerprint,
+    )
     return Readings(features[:used].copy(), offsets, sentiment, fingerprint)
 
 
@@ -75,8 +87,11 @@ def _add(feature: Any, row: int, seen: Any, stamp: Any, features: Any, used: int
 
 
 @njit(cache=True)
-def _weigh(ids: Any, start: int, begin: int, weight: Any, table: LexiconTable) -> Any:
-    """The weight of an entry at `begin`, after the intensifier and the negator nearest before it."""
+def _weigh(ids: Any, spent: Any, start: int, begin: int, weight: Any, table: LexiconTable) -> Any:
+    """The weight of an entry at `begin`, after the intensifier and the negator nearest before it.
+
+    spent: words that other entries hold.
+    """
     turned, moved = False, False
     size = abs(weight)
     for distance in range(1, 9):
@@ -84,7 +99,7 @@ def _weigh(ids: Any, start: int, begin: int, weight: Any, table: LexiconTable) -
         if place < start or ids[place] == 0:
             break
         word = _look_up(table.keys, ids[place])
-        if word < 0:
+        if word < 0 or spent[place]:
             continue
         if not turned and table.negates[word] >= distance:
             turned = True
@@ -96,30 +111,25 @@ def _weigh(ids: Any, start: int, begin: int, weight: Any, table: LexiconTable) -
 
 @njit(cache=True)
 def _fingerprint(ids: Any, start: int, end: int) -> Any:
-    """Hash of the two longest stretches between anchor words (content-defined chunks); 0 if too short.
+    """Hash of the two longest clauses; 0 if they are too short to tell copies from common phrases.
 
-    An edit, a name or a greeting changes only the stretch it stands in, so near-copies keep the two longest.
+    A greeting, a name, a reference or a line put before changes other clauses, so near-copies keep these.
     """
     first, second = np.uint64(0), np.uint64(0)
-    longest, next_longest, words = 0, 0, 0
+    longest, next_longest = 0, 0
     value, length = np.uint64(0), 0
     for place in range(start, end + 1):
-        ends = place == end
-        if not ends:
-            if ids[place] == 0:
-                continue
-            words += 1
+        if place < end and ids[place] != 0:
             value = mix(value, ids[place])
             length += 1
-            ends = (ids[place] >> np.uint64(20)) & np.uint64(7) == 0
-        if ends and length > 0:
-            if length > longest or (length == longest and value > first):
-                second, next_longest = first, longest
-                first, longest = value, length
-            elif length > next_longest or (length == next_longest and value > second):
-                second, next_longest = value, length
-            value, length = np.uint64(0), 0
-    if words < _COPY_WORDS:
+            continue
+        if length > longest or (length == longest and value > first):
+            second, next_longest = first, longest
+            first, longest = value, length
+        elif length > next_longest or (length == next_longest and value > second):
+            second, next_longest = value, length
+        value, length = np.uint64(0), 0
+    if longest + next_longest < _COPY_WORDS:
         return np.uint64(0)
     return finish(mix(first, second), np.uint64(0)) | np.uint64(1)
 
@@ -127,6 +137,7 @@ def _fingerprint(ids: Any, start: int, end: int) -> Any:
 @njit(cache=True)
 def _read(
     ids: Any,
+    stems: Any,
     ends: Any,
     table: LexiconTable,
     seen: Any,
@@ -137,6 +148,7 @@ def _read(
     fingerprint: Any,
 ) -> int:
     used = 0
+    spent = np.zeros(ids.size, np.bool_)
     for row in range(ends.size - 1):
         start, end = ends[row], ends[row + 1]
         previous, bridge = np.uint64(0), 0
@@ -153,11 +165,12 @@ def _read(
                 if bridge > BRIDGE:
                     previous = np.uint64(0)
             else:
-                used = _add(word, row, seen, stamp, features, used)
+                stem = stems[place]
+                used = _add(stem, row, seen, stamp, features, used)
                 if previous != 0:
-                    pair = finish(mix(previous, word), _PAIR)
+                    pair = finish(mix(previous, stem), _PAIR)
                     used = _add(pair, row, seen, stamp, features, used)
-                previous, bridge = word, 0
+                previous, bridge = stem, 0
             # expressions that begin here
             key, found_length = word, 0
             found_weight: Any = 0
@@ -174,8 +187,9 @@ def _read(
                 key = mix(key, ids[after])
                 entry = _look_up(table.keys, key)
             if found_length > 0 and place >= weighed_to:
-                mood += _weigh(ids, start, place, found_weight, table)
+                mood += _weigh(ids, spent, start, place, found_weight, table)
                 weighed_to = place + found_length
+                spent[place:weighed_to] = True
         offsets[row + 1] = used
         sentiment[row] = max(-32767, min(32767, mood))
         fingerprint[row] = _fingerprint(ids, start, end)

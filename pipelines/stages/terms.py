@@ -32,10 +32,10 @@ def spelled(texts: pa.Table, features: Iterable[int], reader: Reader) -> dict[in
         if tokens.spans is None:
             raise AssertionError("spans were asked for")
         data = column.buffers()[2].to_pybytes()
-        words = tokens.ids.tolist()
+        words, stems = tokens.ids.tolist(), tokens.stems.tolist()
         spans = tokens.spans.tolist()
         ends = set(tokens.offsets.tolist())
-        _collect(words, spans, ends, data, table, wanted, seen)
+        _collect(words, stems, spans, ends, data, table, wanted, seen)
     return {
         feature: min(counter.items(), key=lambda item: (-item[1], item[0]))[0]
         for feature, counter in seen.items()
@@ -44,6 +44,7 @@ def spelled(texts: pa.Table, features: Iterable[int], reader: Reader) -> dict[in
 
 def _collect(
     words: list[int],
+    stems: list[int],
     spans: list[list[int]],
     ends: set[int],
     data: bytes,
@@ -63,10 +64,11 @@ def _collect(
             if bridge > BRIDGE:
                 previous = -1
             continue
-        if word in wanted:
-            seen[word][_surface(data, spans[place][0], spans[place][1])] += 1
+        stem = stems[place]
+        if stem in wanted:
+            seen[stem][_surface(data, spans[place][0], spans[place][1])] += 1
         if previous >= 0:
-            pair = pair_id(words[previous], word)
+            pair = pair_id(stems[previous], stem)
             if pair in wanted:
                 seen[pair][_surface(data, spans[previous][0], spans[place][1])] += 1
         previous, bridge = place, 0

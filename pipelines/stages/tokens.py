@@ -1,6 +1,7 @@
 """Texts to word ids in one compiled pass over the UTF-8 bytes of an Arrow column.
 
-Gives exactly the words of `pipelines.words.words`, as ids, with a 0 where a sentence or clause breaks.
+Gives exactly the words of `pipelines.words.words`, and their stems as `pipelines.words.stem` cuts them, as
+ids, with a 0 where a sentence or clause breaks.
 """
 
 import sys
@@ -40,12 +41,14 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Words of a batch of texts. ids: 0 is a break. offsets: shape (texts + 1,), into ids and spans.
+    """Words of a batch of texts. ids, stems: of each word and of its stem, 0 for a break.
 
-    spans: shape (tokens, 2), first byte and byte after the word in the column's data (only where asked).
+    offsets: shape (texts + 1,), into the others. spans: shape (tokens, 2), first byte and byte after the word
+    in the column's data (only where asked).
     """
 
     ids: NDArray[np.uint64]
+    stems: NDArray[np.uint64]
     offsets: NDArray[np.int64]
     spans: NDArray[np.int64] | None
 
@@ -91,11 +94,11 @@ def tokenise(texts: pa.Array, language: str, *, spans: bool = False) -> Tokens:
     starts = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + rows + 1]
     raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
     room = int(starts[-1] - starts[0]) + 2 * rows + 1 if rows else 1
-    ids = np.empty(room, np.uint64)
+    ids, stems = np.empty(room, np.uint64), np.empty(room, np.uint64)
     places = np.empty((room if spans else 0, 2), np.int64)
     ends = np.zeros(rows + 1, np.int64)
-    used = _tokenise(raw, starts, _tables(), _RULE_OF.get(language, _PLAIN), ids, ends, places)
-    return Tokens(ids[:used].copy(), ends, places[:used] if spans else None)
+    used = _tokenise(raw, starts, _tables(), _RULE_OF.get(language, _PLAIN), ids, stems, ends, places)
+    return Tokens(ids[:used].copy(), stems[:used].copy(), ends, places[:used] if spans else None)
 
 
 def normalise(texts: pa.Array) -> pa.LargeStringArray:
@@ -151,18 +154,51 @@ def _after_markup(raw: Any, place: int, end: int) -> int:
 
 
 @njit(cache=True)
-def _tokenise(raw: Any, starts: Any, tables: Any, rule: int, ids: Any, ends: Any, spans: Any) -> int:
+def _stem(rule: int, length: int, states: Any, codes: Any) -> Any:
+    """Running hash of a word without its ending. states[k], codes[k]: before and at the k-th letter from the
+    end, states[0] the hash of the whole; see `pipelines.words.stem`."""
+    cut = 0
+    if rule == _FRENCH:
+        if length >= 4 and (codes[0] == 115 or codes[0] == 120) and codes[1] != 115:  # s, x; not ss
+            cut = 1
+        left = length - cut
+        one, two, three = codes[cut], codes[cut + 1], codes[cut + 2]
+        if left >= 6 and one == 116 and two == 110 and three == 101:  # ent
+            cut += 3
+        elif left >= 5 and ((two == 101 and (one == 114 or one == 122)) or (two == 233 and one == 101)):
+            cut += 2  # er, ez, ée
+        elif left >= 4 and (one == 101 or one == 233):  # e, é
+            cut += 1
+    elif rule == _ENGLISH:
+        if length >= 4 and codes[0] == 115 and codes[1] != 115 and codes[1] != 117 and codes[1] != 105:
+            cut = 1  # s; not ss, us, is
+        left = length - cut
+        one, two, three = codes[cut], codes[cut + 1], codes[cut + 2]
+        if left >= 6 and one == 103 and two == 110 and three == 105:  # ing
+            cut += 3
+        elif left >= 5 and one == 100 and two == 101:  # ed
+            cut += 2
+        elif left >= 4 and one == 101:  # e
+            cut += 1
+    return states[cut]
+
+
+@njit(cache=True)
+def _tokenise(
+    raw: Any, starts: Any, tables: Any, rule: int, ids: Any, stems: Any, ends: Any, spans: Any
+) -> int:
     used = 0
+    states, codes = np.empty(5, np.uint64), np.empty(5, np.int64)
     keep_spans = spans.shape[0] > 0
     nothing = np.uint64(0)
     for row in range(starts.size - 1):
         place, end = starts[row], starts[row + 1]
         # One piece (letters and digits between apostrophes) is held back until the next one is known.
-        held, held_stem, held_pure, held_n = nothing, nothing, False, False
+        held, held_stem, held_short, held_pure, held_n = nothing, nothing, nothing, False, False
         holding, held_first = False, True
         held_from, held_to = place, place
-        value, stem = OFFSET, OFFSET
-        length, pure, last, begin = 0, True, 0, place
+        states[:], codes[:] = OFFSET, 0
+        length, pure, begin = 0, True, place
         in_chunk = False
         while place <= end:
             here = place
@@ -182,20 +218,24 @@ def _tokenise(raw: Any, starts: Any, tables: Any, rule: int, ids: Any, ends: Any
                 in_chunk = True
                 if kind == _DIGIT:
                     pure = False
-                stem = value
-                low = tables.lower[code]
+                low = np.int64(tables.lower[code])
                 if low == 0x153 or low == 0xE6:  # oe, ae
-                    value = absorb(value, np.uint64(111 if low == 0x153 else 97))
-                    stem = value
-                    low = np.uint32(101)
-                value = absorb(value, np.uint64(low))
-                last = low
+                    first_half = np.int64(111 if low == 0x153 else 97)
+                    for k in range(4, 0, -1):
+                        states[k], codes[k] = states[k - 1], codes[k - 1]
+                    states[0], codes[0] = absorb(states[0], np.uint64(first_half)), first_half
+                    length += 1
+                    low = np.int64(101)
+                for k in range(4, 0, -1):
+                    states[k], codes[k] = states[k - 1], codes[k - 1]
+                states[0], codes[0] = absorb(states[0], np.uint64(low)), low
                 length += 1
                 continue
             if kind == _APOSTROPHE and not in_chunk:
                 in_chunk = True  # an empty first piece, as in 'tis
             if in_chunk:
-                piece = finish(value, _WORD)
+                piece = finish(states[0], _WORD)
+                short = finish(_stem(rule, length, states, codes), _WORD)
                 joined = False
                 if holding:
                     if rule == _FRENCH:
@@ -205,7 +245,7 @@ def _tokenise(raw: Any, starts: Any, tables: Any, rule: int, ids: Any, ends: Any
                             else nothing
                         )
                         if one != 0:
-                            ids[used] = one
+                            ids[used], stems[used] = one, one
                             if keep_spans:
                                 spans[used, 0], spans[used, 1] = held_from, here
                             used += 1
@@ -225,11 +265,11 @@ def _tokenise(raw: Any, starts: Any, tables: Any, rule: int, ids: Any, ends: Any
                         elif held == tables.contracted[6]:
                             auxiliary = tables.contracted[7]
                         if auxiliary != 0:
-                            ids[used] = auxiliary
+                            ids[used], stems[used] = auxiliary, auxiliary
                             if keep_spans:
                                 spans[used, 0], spans[used, 1] = held_from, held_to
                             used += 1
-                        ids[used] = tables.contracted[2]
+                        ids[used], stems[used] = tables.contracted[2], tables.contracted[2]
                         if keep_spans:
                             spans[used, 0], spans[used, 1] = held_from, here
                         used += 1
@@ -240,7 +280,7 @@ def _tokenise(raw: Any, starts: Any, tables: Any, rule: int, ids: Any, ends: Any
                             rule == _ENGLISH and not held_first and held == tables.contracted[0]
                         )
                         if not dropped:
-                            ids[used] = held
+                            ids[used], stems[used] = held, held_short
                             if keep_spans:
                                 spans[used, 0], spans[used, 1] = held_from, held_to
                             used += 1
@@ -251,9 +291,9 @@ def _tokenise(raw: Any, starts: Any, tables: Any, rule: int, ids: Any, ends: Any
                         held_first = False
                     else:
                         held_first = first_piece
-                        held, held_pure = piece, pure and length > 0
-                        held_n = last == 110
-                        held_stem = finish(stem, _WORD) if length > 1 else nothing
+                        held, held_short, held_pure = piece, short, pure and length > 0
+                        held_n = codes[0] == 110
+                        held_stem = finish(states[1], _WORD) if length > 1 else nothing
                         held_from, held_to = begin, here
                         holding = True
                 else:
@@ -263,14 +303,15 @@ def _tokenise(raw: Any, starts: Any, tables: Any, rule: int, ids: Any, ends: Any
                         and length > 0
                         and not (rule == _ENGLISH and not first_piece and piece == tables.contracted[0])
                     ):
-                        ids[used] = piece
+                        ids[used], stems[used] = piece, short
                         if keep_spans:
                             spans[used, 0], spans[used, 1] = begin, here
                         used += 1
                     holding, held_first, in_chunk = False, True, False
-                value, stem, length, pure, last = OFFSET, OFFSET, 0, True, 0
+                states[:], codes[:] = OFFSET, 0
+                length, pure = 0, True
             if kind == _BREAK and used > ends[row] and ids[used - 1] != 0:
-                ids[used] = nothing
+                ids[used], stems[used] = nothing, nothing
                 if keep_spans:
                     spans[used, 0], spans[used, 1] = here, here
                 used += 1

@@ -1,6 +1,6 @@
 """understand: events with text -> what each says, without the text. Stateless; any split of the rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,9 +48,11 @@ class Reader:
     zone: str
 
 
-def make_reader(lexicons: Lexicons, *, default: str, zone: str) -> Reader:
-    """Compile the lexicons; takes some milliseconds, so once a process."""
-    tables = {language: compile_lexicon(lexicon) for language, lexicon in lexicons.languages.items()}
+def make_reader(lexicons: Lexicons, *, default: str, zone: str, names: Iterable[str] = ()) -> Reader:
+    """Compile the lexicons: once a process. names: of perimeters; a place is not news about itself."""
+    tables = {
+        language: compile_lexicon(lexicon, sorted(names)) for language, lexicon in lexicons.languages.items()
+    }
     return Reader(tables, default, zone)
 
 

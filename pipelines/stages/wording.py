@@ -20,12 +20,18 @@ HIGH_SCORE = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a sentence says. authors and expected: people; mean_score: [0, 1] or None; channels: the most used
-    first; field_first: agents wrote before customers; tone: complaint, praise or mixed."""
+    """What a sentence says.
+
+    authors: people so far. raised: the day of the alert, with observed and expected people by then. channels:
+    the most used first. tone: complaint, praise or mixed. mean_score: [0, 1] or None. field_first: agents
+    wrote before customers. short_history: the expected leans on the wider perimeter.
+    """
 
     place: str
     label: str
     authors: int
+    raised: date
+    observed: int
     expected: float
     since: date
     channels: Sequence[str]
@@ -38,11 +44,11 @@ class Facts:
 def sentence_fr(facts: Facts) -> str:
     """One or two sentences, in French."""
     verb = {"praise": "saluent", "complaint": "se plaignent de"}.get(facts.tone, "parlent de")
-    since = f"{facts.since.day if facts.since.day > 1 else '1er'} {_MONTHS_FR[facts.since.month - 1]}"
     by = _listed([_CHANNELS_FR.get(channel, channel.replace("_", " ")) for channel in facts.channels], "et")
     text = (
-        f"{facts.place} : depuis le {since}, {facts.authors} personnes {verb} « {facts.label} » "
-        f"({_expected(facts.expected).replace('.', ',')} attendues), par {by}."
+        f"{facts.place} : depuis le {_day_fr(facts.since)}, {facts.authors} personnes {verb} "
+        f"« {facts.label} », par {by} (alerte du {_day_fr(facts.raised)} : {facts.observed} "
+        f"pour {_expected(facts.expected).replace('.', ',')} attendues)."
     )
     if facts.field_first:
         text += " Le terrain l'a signalé avant les clients."
@@ -57,11 +63,11 @@ def sentence_fr(facts: Facts) -> str:
 def sentence_en(facts: Facts) -> str:
     """One or two sentences, in English."""
     verb = {"praise": "praise", "complaint": "complain of"}.get(facts.tone, "mention")
-    since = f"{facts.since.day} {_MONTHS_EN[facts.since.month - 1]}"
     by = _listed([_CHANNELS_EN.get(channel, channel.replace("_", " ")) for channel in facts.channels], "and")
     text = (
-        f"{facts.place}: since {since}, {facts.authors} people {verb} “{facts.label}” "
-        f"({_expected(facts.expected)} expected), by {by}."
+        f"{facts.place}: since {_day_en(facts.since)}, {facts.authors} people {verb} “{facts.label}”, "
+        f"by {by} (alert of {_day_en(facts.raised)}: {facts.observed} "
+        f"for {_expected(facts.expected)} expected)."
     )
     if facts.field_first:
         text += " Field teams said so before customers."
@@ -70,6 +76,14 @@ def sentence_en(facts: Facts) -> str:
     if facts.short_history:
         text += " History is still short here: the expected leans on the perimeter above."
     return text
+
+
+def _day_fr(day: date) -> str:
+    return f"{day.day if day.day > 1 else '1er'} {_MONTHS_FR[day.month - 1]}"
+
+
+def _day_en(day: date) -> str:
+    return f"{day.day} {_MONTHS_EN[day.month - 1]}"
 
 
 def _expected(value: float) -> str:
