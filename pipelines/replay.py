@@ -33,13 +33,17 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Result of a replay. cells: Parquet files of CELLS, in order of time. events: rows that were closed."""
+    """Result of a replay. cells: Parquet files of CELLS, in order of time. events: rows that were closed.
+
+    log_head: hash of the last manifest read.
+    """
 
     signals: Signals
     cells: list[Path]
     events: int
     closed_until: datetime
     digest: str
+    log_head: str
 
 
 def replay(
@@ -80,7 +84,7 @@ def replay(
         if progress is not None:
             progress(done, total)
     signals = explain(stories.stories, log.take, telling, last_bucket=last_bucket, live_from=_live_from(log))
-    return Replayed(signals, cells, events, closed, digest(signals))
+    return Replayed(signals, cells, events, closed, digest(signals), log.head_hash or "")
 
 
 def canonical(signals: Signals) -> Iterator[str]:

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from connectors.errors import SettingsError
 from connectors.source_settings import Model, Slug, SourceSettings, Zone
-from pipelines.stages.detect import Detection
+
+if TYPE_CHECKING:
+    from pipelines.stages.detect import Detection
 
 DEFAULT_NAME = "vigie.toml"
 
@@ -96,8 +98,11 @@ class Settings(Model):
         return self._base / Path(relative).expanduser()
 
     @property
-    def stages(self) -> Detection:
+    def stages(self) -> "Detection":
         """What the stages need, in their words."""
+        # Detection's libraries take seconds to import, and most commands do not detect.
+        from pipelines.stages.detect import Detection
+
         return Detection(
             half_life=self.detection.half_life_days,
             warm_up=self.detection.warm_up_days,

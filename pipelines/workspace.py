@@ -1,12 +1,17 @@
-"""What the commands do, from a settings file: ingest, replay, and load the signal store."""
+"""What the commands do, from a settings file: ingest, replay, and open the signal store.
+
+The stages are imported where they are used: detection's libraries take seconds, and most commands need
+none.
+"""
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from connectors.admission import Admission, Redactor, read_names
 from connectors.contract import Accounting
@@ -17,13 +22,13 @@ from connectors.perimeters import PerimeterTree, read_perimeters
 from connectors.quarantine import Quarantine
 from connectors.secret import Secret, load_secret
 from connectors.sources import OpenedSource, open_sources
-from detectors.features import THEME, feature_id
-from pipelines.flow import BATCH_ROWS
 from pipelines.lexicon import Lexicons, load_lexicons
-from pipelines.replay import SLICE_ROWS, Engine, Replayed, replay
 from pipelines.settings import Settings
-from pipelines.stages.explain import Telling
-from pipelines.stages.understand import Reader, make_reader
+
+if TYPE_CHECKING:
+    from connectors.store import Store
+    from pipelines.replay import Engine, Replayed
+    from pipelines.stages.understand import Reader
 
 Say = Callable[[str], None]
 Clock = Callable[[], datetime]
@@ -55,6 +60,12 @@ class Workspace:
                 f"organisation.root is '{organisation.root}'; they must be the same"
             )
         return tree
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names of the CSV's perimeters, by path; only the root's where the paths met make the tree."""
+        paths = self.tree.paths if self.tree.closed else (self.tree.root,)
+        return {path: self.tree.name(path) for path in paths}
 
     @cached_property
     def lexicons(self) -> Lexicons:
@@ -143,29 +154,46 @@ class Workspace:
                 only=only,
             )
 
-    def reader(self) -> Reader:
+    def open_store(self) -> "AbstractContextManager[Store]":
+        """The signal store: a server by its DSN, or the built-in one, made where there is none."""
+        from connectors.store import open_store
+
+        place = self.settings.store
+        return open_store(place.dsn, data=self.settings.path(place.folder))
+
+    def reader(self) -> "Reader":
         """What `understand` needs."""
+        from pipelines.stages.understand import make_reader
+
         organisation = self.settings.organisation
-        return make_reader(self.lexicons, default=organisation.languages[0], zone=organisation.timezone)
+        named = [path for path in self.tree.paths if organisation.tree is not None]
+        names = {word for path in named for word in (path.rpartition("/")[2], self.tree.name(path))}
+        return make_reader(
+            self.lexicons, default=organisation.languages[0], zone=organisation.timezone, names=names
+        )
 
     def replay(
         self,
-        engine: Engine,
+        engine: "Engine",
         *,
-        use: Callable[[Replayed], None],
-        slice_rows: int = SLICE_ROWS,
-        batch_rows: int = BATCH_ROWS,
+        use: "Callable[[Replayed], None]",
+        slice_rows: int | None = None,
+        batch_rows: int | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Replayed:
-        """Replay the log; `use` receives the result while its files exist."""
+    ) -> "Replayed":
+        """Replay the log; `use` receives the result while its files exist. Sizes: replay's own where None."""
+        from detectors.features import THEME, feature_id
+        from pipelines.flow import BATCH_ROWS
+        from pipelines.replay import SLICE_ROWS, replay
+        from pipelines.stages.explain import Telling
+
         log, reader = self.open_log(), self.reader()
         stages = self.settings.stages
         telling = Telling(
             reader=reader,
-            names={path: self.tree.name(path) for path in self.tree.paths},
+            names=self.names,
             themes={feature_id(key, THEME): theme for key, theme in self.lexicons.themes.items()},
             min_authors=stages.min_authors,
-            warm_up=stages.warm_up,
             window=stages.window,
             settings_version=self.settings_version,
         )
@@ -177,8 +205,8 @@ class Workspace:
                 telling,
                 engine,
                 work=Path(work),
-                slice_rows=slice_rows,
-                batch_rows=batch_rows,
+                slice_rows=slice_rows or SLICE_ROWS,
+                batch_rows=batch_rows or BATCH_ROWS,
                 progress=progress,
             )
             use(replayed)
@@ -191,7 +219,7 @@ class Workspace:
             in_force = {
                 "version": self.settings_version,
                 **self.settings.relevant,
-                "tree": list(self.tree.paths),
+                "tree": list(self.names),
             }
             decided = [
                 manifest.decision.payload

@@ -57,6 +57,11 @@ class EventLog:
         return self._read.head
 
     @property
+    def head_hash(self) -> str | None:
+        """SHA-256 of the last manifest, which vouches for all before it; None for an empty log."""
+        return self._read.head_hash
+
+    @property
     def clock(self) -> datetime | None:
         """The log's clock: the highest admission or heartbeat committed."""
         return self._read.clock

@@ -1,0 +1,94 @@
+"""The table of commands, and the options that stand before all of them."""
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.check import check
+from pipelines.cli.ingest import ingest
+from pipelines.cli.init import init
+from pipelines.cli.log import show_log, verify_log
+from pipelines.cli.quarantine import list_quarantine, purge_quarantine, retry_quarantine, show_entry
+from pipelines.cli.replay import replay
+from pipelines.cli.reporting import reported, show_tracebacks
+from pipelines.cli.signals import ListFirst, list_signals, show_signal
+
+Command = Callable[..., None]
+
+COMMANDS: Mapping[str, Command] = {
+    "init": init,
+    "check": check,
+    "ingest": ingest,
+    "replay": replay,
+}
+"""Commands by name, in the order of the help. Their modules must be light: `--help` imports them all."""
+
+GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
+    "signals": ("Signals in the store: list, show.", {"list": list_signals, "show": show_signal}),
+    "quarantine": (
+        "Rows that could not become events: list, show, retry, purge.",
+        {
+            "list": list_quarantine,
+            "show": show_entry,
+            "retry": retry_quarantine,
+            "purge": purge_quarantine,
+        },
+    ),
+    "log": ("The event log: show, verify.", {"show": show_log, "verify": verify_log}),
+}
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="vigie",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings=_HELP,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("vigie"))
+        raise typer.Exit
+
+
+@app.callback()
+def vigie(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the traceback of an unexpected error.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and end."),
+    ] = False,
+) -> None:
+    """Vigie finds weak signals in what customers and field teams write: early, explained, per perimeter."""
+    show_tracebacks(verbose)
+
+
+def _register(group: typer.Typer, commands: Mapping[str, Command]) -> None:
+    for name, command in commands.items():
+        group.command(name, context_settings=_HELP)(reported(command))
+
+
+_register(app, COMMANDS)
+for _name, (_help, _commands) in GROUPS.items():
+    _group = typer.Typer(no_args_is_help=True, cls=ListFirst if _name == "signals" else None)
+    _register(_group, _commands)
+    app.add_typer(_group, name=_name, help=_help, context_settings=_HELP)
+
+
+def main() -> None:
+    """Run the command line; a character that the terminal has no code for is written as its escape."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app()

@@ -1,0 +1,80 @@
+"""Engines of a replay by name, quiet, and with the errors of their workers given back as they were raised."""
+
+import errno
+import logging
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import typer
+
+from connectors import errors
+from connectors.errors import SettingsError, VigieError
+
+if TYPE_CHECKING:
+    from pipelines.flow import Plan, Shard, Step
+    from pipelines.replay import Engine
+
+
+class EngineName(StrEnum):
+    """What runs the stages."""
+
+    BEAM = "beam"
+    PLAIN = "plain"
+
+
+_NO_LOGS = "--default_sdk_harness_log_level=CRITICAL"
+_WHILE = re.compile(r" \[while running .*", re.DOTALL)
+_RAISED = re.compile(r"^connectors\.errors\.(\w+): (.+)$", re.MULTILINE)
+_UNKNOWN_RUNNER = "Unexpected pipeline runner"
+
+
+def open_engine(
+    name: EngineName, *, workers: int, runner: str | None, beam_options: Sequence[str], verbose: bool
+) -> "Engine":
+    """The engine asked for. verbose: let Beam and its workers log."""
+    if name is EngineName.PLAIN:
+        if workers > 1 or runner or beam_options:
+            raise typer.BadParameter("--workers, --runner and --beam-option are for the engine beam")
+        from pipelines.plain import PlainEngine
+
+        return PlainEngine()
+    from pipelines.beam import BeamEngine
+
+    if not verbose:
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    options = [*([] if verbose else [_NO_LOGS]), *([f"--runner={runner}"] if runner else []), *beam_options]
+    return _Forthright(BeamEngine(workers=workers, options=options))
+
+
+class _Forthright:
+    """An engine whose workers' errors come back with their own class and words."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+
+    def run(self, step: "Step", plan: "Plan") -> "Shard":
+        try:
+            return self._engine.run(step, plan)
+        except Exception as error:
+            raise as_raised(error) from error
+
+
+def as_raised(error: Exception) -> Exception:
+    """The error a worker raised, out of what Beam made of it: words added, or a traceback as text.
+
+    >>> as_raised(RuntimeError("...\\nconnectors.errors.LogError: a.parquet: damaged [while running x]"))
+    LogError('a.parquet: damaged')
+    """
+    if isinstance(error, VigieError):
+        return type(error)(_WHILE.sub("", str(error)))
+    text = str(error)
+    if text.startswith(_UNKNOWN_RUNNER):
+        return SettingsError(f"--runner: {text.splitlines()[0]}")
+    if raised := _RAISED.search(text):
+        kind = getattr(errors, raised[1], VigieError)
+        return VigieError(text) if not issubclass(kind, VigieError) else kind(_WHILE.sub("", raised[2]))
+    if f"[Errno {errno.ENOSPC}]" in text:
+        return OSError(errno.ENOSPC, "No space left on device")
+    return error

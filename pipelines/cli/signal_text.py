@@ -1,0 +1,109 @@
+"""Signals as people read them in a terminal."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import typer
+
+from pipelines.cli.options import Lang
+from pipelines.cli.output import notice, plural, print_table, shown
+
+ID_LENGTH = 8
+"""Characters of an id that tables show; commands take any beginning that is one signal's alone."""
+EXCERPTS = 10
+"""Excerpts shown of a signal; `--json` gives all."""
+
+
+def print_signals(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], lang: Lang) -> None:
+    """A table of signals, the newest first, the strongest first within a day. names: of perimeters, by path.
+
+    Signals that became part of a wider one are counted, not listed.
+    """
+    listed = [row for row in rows if row["status"] != "merged"]
+    listed.sort(key=lambda row: (row["bucket"], row["evidence"]), reverse=True)
+    if listed:
+        print_table(
+            {"date": "left", "perimeter": "left", "signal": "wrap", "people": "right", "sentence": "wrap"}
+            | {"id": "left"},
+            [
+                (
+                    f"{row['bucket']:%Y-%m-%d}",
+                    name_of(row["perimeter"], names),
+                    row["label"],
+                    str(row["distinct_authors"]),
+                    row[f"sentence_{lang}"],
+                    row["signal_id"][:ID_LENGTH],
+                )
+                for row in listed
+            ],
+        )
+    else:
+        notice("no signal")
+    if len(listed) < len(rows):
+        notice(f"{plural(len(rows) - len(listed), 'signal')} more became part of a wider one: see --json")
+
+
+def print_signal(
+    row: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]], names: Mapping[str, str], lang: Lang
+) -> None:
+    """One signal: sentence, figures, who speaks, what was said. evidence: rows with an excerpt."""
+    typer.echo(shown(row[f"sentence_{lang}"]))
+    typer.echo()
+    print_table({"": "left", " ": "wrap"}, list(_figures(row, names)))
+    terms = sorted(row["explanation"]["terms"].items(), key=lambda item: (-item[1], item[0]))
+    print_table({"term": "left", "evidence": "right"}, [(term, f"{value:.1f}") for term, value in terms])
+    for item in evidence[-EXCERPTS:]:
+        where = name_of(item["perimeter"], names)
+        typer.echo(
+            f"{_minute(item['occurred_at'])}  {where}, {item['channel']} ({item['voice']}): "
+            f"{shown(item['excerpt'])}"
+        )
+    if len(evidence) > EXCERPTS:
+        notice(f"the last {EXCERPTS} excerpts of {len(evidence)}; --json gives all")
+
+
+def name_of(perimeter: str, names: Mapping[str, str]) -> str:
+    """What people call a perimeter; the last part of its path where it has no name."""
+    return names.get(perimeter) or perimeter.rpartition("/")[2]
+
+
+def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+    explanation = row["explanation"]
+    figures = [
+        ("id", row["signal_id"]),
+        ("perimeter", f"{name_of(row['perimeter'], names)} ({row['perimeter']})"),
+        (
+            "raised",
+            f"{row['bucket']:%Y-%m-%d}, {row['status']}" + (", from history" if row["retrospective"] else ""),
+        ),
+        (
+            "people",
+            f"{row['distinct_authors']}; on that day {row['observed']}, {row['expected']:.2g} expected",
+        ),
+        ("seen", f"{_minute(row['first_seen'])} to {_minute(row['last_seen'])}"),
+        ("evidence", f"{row['evidence']:.1f}, threshold {explanation['threshold']:.1f} (natural logarithms)"),
+        ("channels", _counts(row["channels"], row["min_authors"])),
+        ("voices", _counts(row["voices"], row["min_authors"])),
+        ("tone", row["tone"]),
+    ]
+    if row["mean_score"] is not None:
+        figures.append(("mean score", f"{row['mean_score']:.2f} of 1"))
+    if row["theme"] is not None:
+        figures.append(
+            ("theme", f"{row['theme']}: {row['dimension']}, {row['stance']}, for {row['owning_function']}")
+        )
+    if explanation["part_of"]:
+        figures.append(("part of", explanation["part_of"][:ID_LENGTH]))
+    return figures
+
+
+def _counts(counts: Mapping[str, int | None], min_authors: int) -> str:
+    """`survey 12, email 5`; where one count is too small to be told, none is."""
+    if any(count is None for count in counts.values()):
+        return f"{', '.join(counts)} (one of them under {min_authors} people: counts are withheld)"
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _minute(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

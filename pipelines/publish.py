@@ -1,0 +1,104 @@
+"""From a replay to the signal store: signals with evidence, tallies, perimeters, and what was loaded."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from connectors.contract import Accounting
+from connectors.log import EventLog
+from connectors.store import Run, Store
+from connectors.store.schemas import TALLY
+from pipelines.replay import Replayed
+from pipelines.stages.tally import theme_keys
+from pipelines.workspace import Workspace
+
+_EPOCH = date(1970, 1, 1)
+
+
+def publish(workspace: Workspace, replayed: Replayed, store: Store, *, started_at: datetime) -> None:
+    """Make the store reflect a replay, whole or not at all, and keep the accounting of every load.
+
+    The files of `replayed` must exist. StoreError if the store cannot take it; it then stays as it was.
+    """
+    run = Run(
+        log_head=replayed.log_head,
+        settings_version=workspace.settings_version,
+        lexicon_version=workspace.lexicons.version,
+        code_version=version("vigie"),
+        closed_until=replayed.closed_until,
+        started_at=started_at,
+        finished_at=workspace.now(),
+        digest=replayed.digest,
+    )
+    tallies = read_tallies(
+        replayed.cells,
+        themes=theme_keys(list(workspace.lexicons.themes)),
+        zone=workspace.settings.organisation.timezone,
+    )
+    signals = replayed.signals
+    store.replace_run(run, signals.signals, signals.evidence, tallies, perimeters=workspace.names)
+    record_loads(store, workspace.open_log())
+
+
+def read_tallies(files: Iterable[Path], *, themes: Mapping[int, str], zone: str) -> Iterator[pa.Table]:
+    """TALLY of files of CELLS, one table a file. themes: id to key, 0 to the empty key; zone: of the days."""
+    for file in files:
+        yield tallies_of(pq.read_table(file), themes=themes, zone=zone)
+
+
+def tallies_of(cells: pa.Table, *, themes: Mapping[int, str], zone: str) -> pa.Table:
+    """TALLY of CELLS. Raises KeyError for a theme that `themes` does not name."""
+    civil = ZoneInfo(zone)
+    named = {
+        "bucket": _mapped(cells["bucket"], _date, TALLY.field("bucket").type),
+        "bucket_at": _mapped(
+            cells["bucket"],
+            lambda day: datetime.combine(_date(day), time(), tzinfo=civil).astimezone(UTC),
+            TALLY.field("bucket_at").type,
+        ),
+        "theme": _mapped(cells["theme"], themes.__getitem__, TALLY.field("theme").type),
+    }
+    columns = [named[name] if name in named else cells[name] for name in TALLY.names]
+    return pa.Table.from_arrays(columns, schema=TALLY)
+
+
+def record_loads(store: Store, log: EventLog) -> None:
+    """Keep what the log's notes say became of every row, by load and source.
+
+    A load is known by the number of its manifest, so recording it again changes nothing.
+    """
+    for manifest in log.manifests():
+        account = manifest.note.get("accounting")
+        if account is not None:
+            loaded_at = manifest.load.loaded_at if manifest.load else manifest.written_at
+            store.record_ingest(
+                f"{manifest.seq:012d}", loaded_at, {str(manifest.note["source"]): accounting_of(account)}
+            )
+
+
+def accounting_of(account: Mapping[str, Any]) -> Accounting:
+    """The accounting whose `as_json` this is."""
+    return Accounting(
+        read=account["read"],
+        events=account["events"],
+        duplicates=account["duplicates"],
+        set_aside=dict(account["set_aside_reasons"]),
+        quarantined=dict(account["quarantine_reasons"]),
+    )
+
+
+def _date(day: int) -> date:
+    return _EPOCH + timedelta(days=day)
+
+
+def _mapped(column: pa.ChunkedArray, value_of: Callable[[int], object], to: pa.DataType) -> pa.Array:
+    """A function of each distinct value, in place of the values."""
+    encoded = column.combine_chunks().dictionary_encode()
+    values = pa.array([value_of(value) for value in encoded.dictionary.to_pylist()], to)
+    return values.take(encoded.indices)
