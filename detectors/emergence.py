@@ -79,7 +79,7 @@ class Emergence(AnomalyDetector):
     >>> for _ in range(60):
     ...     detector.learn_one({"n": 20, "queue": 2})
     >>> usual, rise = {"n": 20, "queue": 2}, {"n": 20, "queue": 12}
-    >>> detector.score_one(usual) < 1 < 4 < detector.score_one(rise)
+    >>> detector.score_one(usual) < 0 < 2 < detector.score_one(rise)
     True
 
     References
@@ -254,7 +254,7 @@ class Emergence(AnomalyDetector):
         learn: bool,
     ) -> EmergenceScores:
         size = features.size
-        self._check(features, counts, exposure, bucket)
+        self._check(features, counts, exposure, bucket, prior, season)
         strength = self.strength
         if prior is None:
             prior, strength = np.full(size, self.base_rate), self.base_strength
@@ -300,12 +300,26 @@ class Emergence(AnomalyDetector):
         )
         return outputs
 
-    def _check(self, features: Ids, counts: Counts, exposure: int, bucket: int) -> None:
-        if features.size != counts.size:
-            raise ValueError(f"{features.size} features but {counts.size} counts; they must be as many")
+    def _check(
+        self,
+        features: Ids,
+        counts: Counts,
+        exposure: int,
+        bucket: int,
+        prior: Floats | None,
+        season: Floats | None,
+    ) -> None:
+        size = features.size
+        for name, values in (("counts", counts), ("prior", prior), ("season", season)):
+            if values is not None and values.size != size:
+                raise ValueError(f"{size} features but {values.size} {name}; they must be as many")
+        if not features.all() or np.unique(features).size < size:
+            raise ValueError("features must be distinct, and none may be 0")
+        if exposure < 0:
+            raise ValueError(f"exposure is {exposure} authors; it must be at least 0")
         if self._totals[kernel.LEARNED] and bucket < self.next_bucket:
             raise ValueError(f"bucket is {bucket}; buckets up to {self.next_bucket - 1} are learned already")
-        if features.size and not 0 <= counts.min() <= counts.max() <= exposure:
+        if size and not 0 <= counts.min() <= counts.max() <= exposure:
             raise ValueError(
                 f"counts run from {counts.min()} to {counts.max()}; each must lie in [0, exposure={exposure}]"
             )
