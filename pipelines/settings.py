@@ -61,7 +61,7 @@ class StorePlace(Model):
 class DetectionSettings(Model):
     """How detection judges. Buckets are civil days."""
 
-    false_alerts_per_perimeter_per_year: Annotated[float, Field(gt=0, le=52)] = 0.1
+    false_alerts_per_perimeter_per_year: Annotated[float, Field(gt=0, le=52)] = 0.25
     half_life_days: Annotated[float, Field(ge=7)] = 60
     warm_up_days: Annotated[int, Field(ge=0)] = 28
     memory_days: Annotated[int, Field(ge=7)] = 28

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.check import check
+from pipelines.cli.demo import demo
 from pipelines.cli.ingest import ingest
 from pipelines.cli.init import init
 from pipelines.cli.log import show_log, verify_log
@@ -19,6 +20,7 @@ from pipelines.cli.signals import ListFirst, list_signals, show_signal
 Command = Callable[..., None]
 
 COMMANDS: Mapping[str, Command] = {
+    "demo": demo,
     "init": init,
     "check": check,
     "ingest": ingest,

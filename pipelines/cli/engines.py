@@ -72,9 +72,10 @@ def as_raised(error: Exception) -> Exception:
     text = str(error)
     if text.startswith(_UNKNOWN_RUNNER):
         return SettingsError(f"--runner: {text.splitlines()[0]}")
-    if raised := _RAISED.search(text):
-        kind = getattr(errors, raised[1], VigieError)
-        return VigieError(text) if not issubclass(kind, VigieError) else kind(_WHILE.sub("", raised[2]))
+    raised = _RAISED.search(text)
+    if raised and isinstance(kind := getattr(errors, raised[1], None), type):
+        told: Exception = kind(_WHILE.sub("", raised[2]))
+        return told
     if f"[Errno {errno.ENOSPC}]" in text:
         return OSError(errno.ENOSPC, "No space left on device")
     return error

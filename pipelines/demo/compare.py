@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from connectors.admission.identity import Identity
@@ -12,6 +12,7 @@ from connectors.secret import Secret
 from pipelines.demo.story import Planted, Story
 from pipelines.stages.explain import Signals
 
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 BELONGS = 0.5
 """Share of a signal's events that must be planted texts of one item for the signal to be its."""
 
@@ -80,6 +81,6 @@ def _items_by_event(story: Story, secret: Secret) -> Mapping[bytes, str]:
         for text in item.texts:
             identity = Identity(secret.key("event-id"), text.source)
             # An own id is identity enough: nothing else of the row counts.
-            row = Parsed(occurred_at=datetime.min, perimeter="", text="", own_id=text.own_id)
+            row = Parsed(occurred_at=_ANY_TIME, perimeter="", text="", own_id=text.own_id)
             found[identity.of([row])[0]] = item.name
     return found

@@ -36,12 +36,12 @@ class Detection:
     half_life: float = 60.0
     warm_up: int = 28
     window: int = 28
-    false_alerts: float = 1.0
+    false_alerts: float = 0.25
     min_authors: int = 5
     strength: float = 1.0
     fade: float = 14.0
     dispersion: float = 1.0
-    ratios: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0)
+    ratios: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0)
     buckets_a_year: float = 365.0
     forget_below: float = 0.3
     forget_every: int = 28

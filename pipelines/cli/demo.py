@@ -1,0 +1,120 @@
+"""`vigie demo`: the whole path on generated data, against what was planted in it."""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli.engines import EngineName, open_engine
+from pipelines.cli.options import AsJson, Lang, Language, language
+from pipelines.cli.output import plural, print_json, progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.demo.run import Demo
+
+EXCERPTS = 2
+
+
+def demo(
+    seed: Annotated[int, typer.Option("--seed", help="Draws other stores, dates and subjects.")] = 1,
+    once: Annotated[bool, typer.Option("--once", help="In a temporary folder: nothing is kept.")] = False,
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="DIR", help="Where the demo's files are kept.")
+    ] = Path("demo"),
+    texts: Annotated[int, typer.Option("--texts", min=2_000, help="About how many texts to write.")] = 60_000,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes of Beam's Direct runner.")] = 1,
+    lang: Language = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a fictional retailer's year, find its weak signals, and compare with what was planted.
+
+    Generated data: no real customer, agent or company is in it.
+    """
+    from pipelines.demo.run import run_demo
+
+    engine = open_engine(EngineName.BEAM, workers=workers, runner=None, beam_options=(), verbose=False)
+    with ExitStack() as stack:
+        place = (
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigie-demo-"))) if once else folder
+        )
+        bars = stack.enter_context(progress("events"))
+        task = bars.add_task("starting", total=None)
+        done = run_demo(
+            place,
+            seed=seed,
+            texts=texts,
+            engine=engine,
+            stage=lambda words: bars.update(task, description=words),
+            progress=lambda events, total: bars.update(task, completed=events, total=total),
+        )
+        bars.stop()
+        if as_json:
+            print_json(done.as_json())
+            return
+        _show(done, language(lang))
+        if not once:
+            typer.echo(f"\nGo on with: vigie signals show ID --settings {place / 'vigie.toml'}")
+
+
+def _show(done: "Demo", lang: Lang) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(soft_wrap=False)
+    accounts = Table(title="Rows of each source (generated data)", title_justify="left")
+    for name in ("source", "read", "events", "duplicates", "set aside", "quarantined"):
+        accounts.add_column(name, justify="left" if name == "source" else "right")
+    for source, account in done.accounts.items():
+        plain = account.as_json()
+        names = ("read", "events", "duplicates", "set_aside", "quarantined")
+        accounts.add_row(source, *(f"{plain[name]:,}" for name in names))
+    console.print(accounts)
+
+    by_id = {row["signal_id"]: row for row in done.replayed.signals.signals.to_pylist()}
+    for outcome in done.comparison.outcomes:
+        for signal in outcome.signals:
+            _show_signal(console, done, by_id[signal], f"planted: {outcome.planted.name}", lang)
+    for signal in done.comparison.unplanned:
+        _show_signal(console, done, by_id[signal], "not planted", lang)
+
+    story = Table(title="\nWhat was planted, and when it was seen", title_justify="left")
+    story.add_column("planted", overflow="fold")
+    for name in ("starts", "first signal", "texts before", "verdict"):
+        story.add_column(name, no_wrap=True)
+    for outcome in done.comparison.outcomes:
+        planted, first = outcome.planted, outcome.first
+        found, missed = ("raised, wrongly", "left alone") if planted.decoy else ("found", "missed")
+        story.add_row(
+            f"[bold]{planted.name}[/bold]{' (decoy)' if planted.decoy else ''}: {escape(planted.title)}",
+            planted.starts.isoformat(),
+            first.isoformat() if first else "",
+            "" if outcome.texts_before is None else f"{outcome.texts_before} of {len(planted.texts)}",
+            Text(found if first else missed, style="red" if planted.decoy == bool(first) else "green"),
+        )
+    console.print(story)
+    unplanned = len(done.comparison.unplanned)
+    console.print(
+        f"{done.replayed.events:,} events, {plural(len(by_id), 'signal')}, {unplanned} not planted, "
+        f"{done.seconds:.0f} s"
+    )
+
+
+def _show_signal(console: "Console", done: "Demo", row: dict[str, Any], title: str, lang: Lang) -> None:
+    from rich.markup import escape
+
+    evidence = done.replayed.signals.evidence.to_pylist()
+    excerpts = [
+        f"  [dim]{entry['occurred_at']:%d/%m} {entry['channel']}[/dim] {escape(entry['excerpt'])}"
+        for entry in evidence
+        if entry["signal_id"] == row["signal_id"] and entry["excerpt"]
+    ]
+    console.print(f"\n[bold]{escape(row['label'])}[/bold] [dim]({title}, {row['signal_id'][:8]})[/dim]")
+    console.print(escape(row[f"sentence_{lang.value}"]))
+    for line in excerpts[:EXCERPTS]:
+        console.print(line)
