@@ -8,6 +8,7 @@ its parent's rate as prior. Score first, then learn.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -291,7 +292,7 @@ def _runs(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     """Parts of a table that is in order of bucket, one a bucket."""
     buckets = table["bucket"].to_numpy()
     starts = np.flatnonzero(np.diff(buckets, prepend=buckets[:1] - 1))
-    for start, end in zip(starts, [*starts[1:], buckets.size], strict=True):
+    for start, end in pairwise([*starts.tolist(), buckets.size]):
         yield int(buckets[start]), table.slice(start, end - start)
 
 
