@@ -8,7 +8,9 @@ from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from connectors.template import Template
 
 _SPAN = re.compile(r"^\s*(\d+)\s*(s|min|h|d|w)\s*$")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -72,6 +74,12 @@ class CommonSource(Model):
     window: Window = Window()
     encoding: str | None = None
     """Found from the bytes where absent."""
+
+    @field_validator("perimeter")
+    @classmethod
+    def _is_template(cls, value: str) -> str:
+        Template(value)
+        return value
 
 
 class MailSource(CommonSource):

@@ -29,3 +29,9 @@ def canaries() -> ModuleType:
 def reference() -> ModuleType:
     """tests/reference.py: what the stages should find, written slowly and plainly."""
     return _load("reference")
+
+
+@pytest.fixture(scope="session")
+def shop() -> ModuleType:
+    """tests/shop.py: a small fictional shop's workspace, and `run` for the command line."""
+    return _load("shop")
