@@ -26,6 +26,9 @@ def demo(
         Path, typer.Option("--folder", metavar="DIR", help="Where the demo's files are kept.")
     ] = Path("demo"),
     texts: Annotated[int, typer.Option("--texts", min=2_000, help="About how many texts to write.")] = 60_000,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", dir_okay=False, help="Draw the story as SVG.")
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes of Beam's Direct runner.")] = 1,
     lang: Language = None,
     as_json: AsJson = False,
@@ -52,12 +55,40 @@ def demo(
             progress=lambda events, total: bars.update(task, completed=events, total=total),
         )
         bars.stop()
+        if picture is not None:
+            picture.write_text(draw(done), "utf-8")
         if as_json:
             print_json(done.as_json())
             return
         _show(done, language(lang))
         if not once:
             typer.echo(f"\nGo on with: vigie signals show ID --settings {place / 'vigie.toml'}")
+
+
+def draw(done: "Demo") -> str:
+    """The story's twelve weeks as SVG: what was planted, and when it was raised."""
+    from textwrap import shorten
+
+    from dashboards.timeline import Line, timeline
+    from pipelines.demo.rhythm import LAST_DAY, STORY_DAY, day_date
+
+    lines = [
+        Line(
+            title=outcome.planted.name.replace("_", " ") + (" (decoy)" if outcome.planted.decoy else ""),
+            detail=shorten(outcome.planted.title, 48, placeholder=" …"),
+            days=[text.day for text in outcome.planted.texts],
+            raised=outcome.first,
+            quiet=outcome.planted.decoy,
+        )
+        for outcome in done.comparison.outcomes
+    ]
+    return timeline(
+        lines,
+        first=day_date(STORY_DAY),
+        last=LAST_DAY,
+        title=f"What was planted among {done.replayed.events:,} generated texts, and when Vigie raised it",
+        legend="Dots: planted texts, a day each. Red: the first signal. Decoys must stay without one.",
+    )
 
 
 def _show(done: "Demo", lang: Lang) -> None:
