@@ -22,7 +22,7 @@ ROOT_VIEW = pa.schema(
     ]
 )
 """What the root tells divisions of each feature in a bucket: its rate before the bucket, the season's factor,
-and, where the root itself flags it, the first bucket of the episode whose support it asks for."""
+and, where the root flags or follows it, the first bucket from which it asks for support."""
 
 CANDIDATE = pa.schema(
     [

@@ -17,6 +17,8 @@ from pipelines.stages.detect import Detection, Found
 SAME_STORY = 0.5
 NOT_A_PART = 0.25
 """Share of the smaller and of the larger support that two candidates of one story have in common at least."""
+JOINS = 1 / 3
+"""Share of a new cluster's events that must be a living story's for the cluster to be part of it."""
 MOSTLY = 0.75
 """A child that holds this share of the support explains it: the signal is the child's."""
 KIND = "emergence"
@@ -63,9 +65,26 @@ class Story:
             best = self.features.get(candidate.feature, candidate.evidence)
             self.features[candidate.feature] = max(best, candidate.evidence)
             self.evidence = max(self.evidence, candidate.evidence)
-        for event_id, row in cluster.support.items():
-            if within(row["event_perimeter"], self.owner):
-                self.support.setdefault(event_id, row)
+        self._add(cluster.support)
+
+    def hear(self, mention: "Mention") -> None:
+        """Take in later events with one of its features."""
+        if self._add(mention.support):
+            self.last_bucket = mention.bucket
+
+    def _add(self, support: Mapping[bytes, Mapping[str, Any]]) -> bool:
+        mine = {key: row for key, row in support.items() if within(row["event_perimeter"], self.owner)}
+        self.support = {**mine, **self.support}
+        return bool(mine)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A feature heard again after it was flagged, with the events of the bucket, by event id."""
+
+    bucket: int
+    feature: int
+    support: Mapping[bytes, Mapping[str, Any]]
 
 
 @dataclass(slots=True)
@@ -98,12 +117,16 @@ class Corroboration:
 
 def corroborate(found: Iterable[Found], state: Corroboration, detection: Detection) -> None:
     """Take in the candidates of some buckets, later than all before. Changes `state`."""
-    for bucket, candidates in _by_bucket(found, detection.min_authors):
+    for bucket, (candidates, mentions) in _by_bucket(found, detection.min_authors):
         alive = [story for story in state.living if story.last_bucket > bucket - detection.window]
         state.ended += [story for story in state.living if story.last_bucket <= bucket - detection.window]
         state.living = alive
         for cluster in _clusters(bucket, candidates):
             _place(cluster, state, detection)
+        for mention in mentions:
+            for story in state.living:
+                if story.part_of is None and mention.feature in story.features:
+                    story.hear(mention)
 
 
 def within(perimeter: str, ancestor: str) -> bool:
@@ -115,21 +138,26 @@ def within(perimeter: str, ancestor: str) -> bool:
     return perimeter == ancestor or perimeter.startswith(ancestor + "/")
 
 
-def _by_bucket(found: Iterable[Found], min_authors: int) -> Iterator[tuple[int, list[Candidate]]]:
+def _by_bucket(
+    found: Iterable[Found], min_authors: int
+) -> Iterator[tuple[int, tuple[list[Candidate], list[Mention]]]]:
+    """Candidates with enough authors, and mentions, by bucket; support without a candidate is a mention."""
     parts = list(found)
     support: dict[tuple[int, str, int], dict[bytes, Mapping[str, Any]]] = {}
     for part in parts:
         for row in part.support.to_pylist():
             key = (row["bucket"], row["perimeter"], row["feature"])
             support.setdefault(key, {})[row["event_id"]] = row
-    buckets: dict[int, list[Candidate]] = {}
+    buckets: dict[int, tuple[list[Candidate], list[Mention]]] = {}
     for part in parts:
         for row in part.candidates.to_pylist():
-            rows = support.get((row["bucket"], row["perimeter"], row["feature"]), {})
+            rows = support.pop((row["bucket"], row["perimeter"], row["feature"]), {})
             candidate = Candidate(**row, support=dict(sorted(rows.items())))
             if candidate.observed >= min_authors:
-                buckets.setdefault(candidate.bucket, []).append(candidate)
-    yield from sorted(buckets.items())
+                buckets.setdefault(candidate.bucket, ([], []))[0].append(candidate)
+    for (bucket, _, feature), rows in sorted(support.items()):
+        buckets.setdefault(bucket, ([], []))[1].append(Mention(bucket, feature, rows))
+    yield from sorted(buckets.items(), key=lambda item: item[0])
 
 
 def _clusters(bucket: int, candidates: list[Candidate]) -> list[Cluster]:
@@ -175,8 +203,8 @@ def _place(cluster: Cluster, state: Corroboration, detection: Detection) -> None
 
 
 def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:
-    """Half of the events are the story's already, or the strongest feature is one it was born with."""
-    if len(support.keys() & story.support.keys()) >= SAME_STORY * len(support):
+    """Enough of the events are the story's already, or the strongest feature is one it was born with."""
+    if len(support.keys() & story.support.keys()) >= JOINS * len(support):
         return True
     return cluster.candidates[0].feature in story.seeds
 

@@ -64,11 +64,16 @@ class Detection:
         return max(0.0, math.log(tests / self.false_alerts))
 
 
+Followed = dict[int, int]
+"""Features that were flagged at a perimeter, to the bucket they were last heard in: stories grow by them."""
+
+
 @dataclass(slots=True)
 class DivisionState:
     """What a division carries from one slice to the next: its estimators and the rows of the window."""
 
     estimators: dict[str, Emergence] = field(default_factory=dict)
+    followed: dict[str, Followed] = field(default_factory=dict)
     remembered: pa.Table = field(default_factory=UNDERSTOOD.empty_table)
 
 
@@ -78,6 +83,7 @@ class RootState:
 
     estimator: Emergence
     season: SeasonMemory = field(default_factory=SeasonMemory)
+    followed: Followed = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +115,11 @@ def detect_root(
         threshold = detection.threshold(estimator.tests_per_bucket)
         flagged = _alarms(scores, authors, threshold, detection)
         estimator.restart(features[flagged])
-        since = pa.array(np.maximum(scores.since, bucket - detection.window + 1), mask=~flagged)
+        again = _follow(state.followed, features, authors, flagged, bucket, detection)
+        since = np.where(flagged, np.maximum(scores.since, bucket - detection.window + 1), bucket)
+        asked = pa.array(since, pa.int32(), mask=~(flagged | again))
         views.append(
-            pa.table([_same(bucket, features.size), features, plain.rate, season, since], schema=ROOT_VIEW)
+            pa.table([_same(bucket, features.size), features, plain.rate, season, asked], schema=ROOT_VIEW)
         )
         found.append(_candidates(bucket, root, features, scores, flagged, threshold, estimator, detection))
         state.season.learn(features, authors, exposure=exposure, bucket=bucket)
@@ -124,7 +132,8 @@ def detect_division(
 ) -> Found:
     """Judge and learn a division's new buckets. view: ROOT_VIEW of the same buckets. Changes `state`.
 
-    Support is given for the division's own candidates and, as far as its rows go, for the root's.
+    Support is given for the division's own candidates and, as far as its rows go, for the root's. Later
+    mentions of a flagged feature come as support without a candidate, a bucket at a time.
     """
     found = _Finds(division, detection.window)
     views = {bucket: columns for bucket, *columns in _view_buckets(view)}
@@ -190,8 +199,11 @@ def _judge_levels(
                 found.candidates.append(
                     _candidates(bucket, path, features, scores, flagged, threshold, estimator, detection)
                 )
-                for place in np.flatnonzero(flagged).tolist():
-                    found.support(bucket, path, node, depth, int(features[place]), int(scores.since[place]))
+            followed = state.followed.setdefault(path, {})
+            again = _follow(followed, features, authors, flagged, bucket, detection)
+            for place in np.flatnonzero(flagged | again).tolist():
+                since = int(scores.since[place]) if flagged[place] else bucket
+                found.support(bucket, path, node, depth, int(features[place]), since)
             _forget(estimator, bucket, detection)
 
 
@@ -248,6 +260,23 @@ def _alarms(
     """Features whose evidence reaches the threshold, heard in this bucket and from enough authors in all."""
     enough: NDArray[np.bool_] = (scores.observed >= detection.min_authors) & (authors > 0)
     return enough & (scores.evidence >= threshold)
+
+
+def _follow(
+    followed: Followed,
+    features: NDArray[np.uint64],
+    authors: NDArray[np.int64],
+    flagged: NDArray[np.bool_],
+    bucket: int,
+    detection: Detection,
+) -> NDArray[np.bool_]:
+    """Features heard again that were flagged earlier, within the window; brings `followed` up to date."""
+    for feature in [old for old, last in followed.items() if last <= bucket - detection.window]:
+        del followed[feature]
+    known = np.fromiter(followed, np.uint64, len(followed))
+    again: NDArray[np.bool_] = np.isin(features, known) & (authors > 0) & ~flagged
+    followed.update(dict.fromkeys(features[again | flagged].tolist(), bucket))
+    return again
 
 
 def _forget(estimator: Emergence, bucket: int, detection: Detection) -> None:
