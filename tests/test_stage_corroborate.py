@@ -277,3 +277,38 @@ def test_laws_of_stories(flags: list[Flag]) -> None:
         if story.part_of is not None:
             assert within(story.owner, by_id[story.part_of].owner)
     assert bool(stories) == any(len(flag.events) >= DETECTION.min_authors for flag in flags)
+
+
+def heard(state: Corroboration, flag: Flag) -> None:
+    """Support without a candidate: a followed feature that is mentioned again."""
+    tables = found(flag)
+    corroborate([Found(CANDIDATE.empty_table(), tables.support)], state, DETECTION)
+
+
+def test_a_story_grows_by_later_mentions_of_its_terms_under_its_owner() -> None:
+    state = Corroboration()
+    corroborate([found(Flag(50, LILLE, 5, range(101, 106)))], state, DETECTION)
+    heard(state, Flag(58, LILLE, 5, [110]))
+    heard(state, Flag(59, LILLE, 9, [111]))  # a term that is not the story's
+    heard(state, Flag(59, "e", 5, [301]))  # its term, elsewhere
+    (story,) = state.stories
+    assert events(story) == [101, 102, 103, 104, 105, 110]
+    assert (story.last_bucket, story.born.observed) == (58, 5)
+
+
+def test_a_story_lives_a_window_after_it_was_last_heard_of() -> None:
+    state = Corroboration()
+    corroborate([found(Flag(50, LILLE, 5, range(101, 106)))], state, DETECTION)
+    heard(state, Flag(59, LILLE, 5, [110]))
+    # Bucket 68 is beyond a window of 10 from birth, within one of what was heard.
+    corroborate([found(Flag(68, LILLE, 5, range(120, 125)))], state, DETECTION)
+    assert len(state.stories) == 1
+
+
+@pytest.mark.parametrize(("shared", "stories"), [(2, 1), (1, 2)])
+def test_a_third_of_the_events_makes_a_new_term_part_of_a_story(shared: int, stories: int) -> None:
+    state = Corroboration()
+    corroborate([found(Flag(50, LILLE, 5, range(101, 109)))], state, DETECTION)
+    others = [*range(101, 101 + shared), *range(130, 136 - shared)]
+    corroborate([found(Flag(52, LILLE, 9, others))], state, DETECTION)
+    assert len(state.stories) == stories
