@@ -2,9 +2,12 @@
 
 import errno
 import logging
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,6 +27,7 @@ class EngineName(StrEnum):
     PLAIN = "plain"
 
 
+_STDERR = 2
 _NO_LOGS = "--default_sdk_harness_log_level=CRITICAL"
 _WHILE = re.compile(r" \[while running .*", re.DOTALL)
 _RAISED = re.compile(r"^connectors\.errors\.(\w+): (.+)$", re.MULTILINE)
@@ -45,20 +49,38 @@ def open_engine(
     if not verbose:
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     options = [*([] if verbose else [_NO_LOGS]), *([f"--runner={runner}"] if runner else []), *beam_options]
-    return _Forthright(BeamEngine(workers=workers, options=options))
+    return _Forthright(BeamEngine(workers=workers, options=options), hush=workers > 1 and not verbose)
 
 
 class _Forthright:
-    """An engine whose workers' errors come back with their own class and words."""
+    """An engine whose workers' errors come back with their own class and words.
 
-    def __init__(self, engine: "Engine") -> None:
+    hush: keep what worker processes write themselves, tracebacks above all, from the error stream.
+    """
+
+    def __init__(self, engine: "Engine", *, hush: bool) -> None:
         self._engine = engine
+        self._hush = hush
 
     def run(self, step: "Step", plan: "Plan") -> "Shard":
         try:
-            return self._engine.run(step, plan)
+            with _hushed() if self._hush else nullcontext():
+                return self._engine.run(step, plan)
         except Exception as error:
             raise as_raised(error) from error
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Lead the descriptor that processes started meanwhile inherit as their error stream to nowhere."""
+    kept = os.dup(_STDERR)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), _STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
 
 
 def as_raised(error: Exception) -> Exception:

@@ -1,10 +1,11 @@
 """What commands print: results on the standard output; notices, warnings and progress on the error stream."""
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -108,18 +109,27 @@ def progress(unit: str) -> Iterator["Progress"]:
         TimeElapsedColumn,
     )
 
-    console = _console(sys.stderr)
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bars:
-        yield bars
+    with ExitStack() as stack:
+        console = _console(_stderr_of_its_own(stack))
+        bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        yield stack.enter_context(bars)
+
+
+def _stderr_of_its_own(stack: ExitStack) -> TextIO:
+    """The error stream; where a terminal, by another descriptor: an engine may lead the first elsewhere."""
+    if not sys.stderr.isatty():
+        return sys.stderr
+    copy = os.dup(sys.stderr.fileno())
+    return stack.enter_context(os.fdopen(copy, "w", encoding=sys.stderr.encoding, errors="backslashreplace"))
 
 
 def _console(file: TextIO) -> "Console":

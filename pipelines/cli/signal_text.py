@@ -24,15 +24,13 @@ def print_signals(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], l
     listed.sort(key=lambda row: (row["bucket"], row["evidence"]), reverse=True)
     if listed:
         print_table(
-            {"date": "left", "perimeter": "left", "signal": "wrap", "people": "right", "sentence": "wrap"}
-            | {"id": "left"},
+            {"date": "left", "perimeter": "left", "signal": "wrap", "people": "right", "id": "left"},
             [
                 (
                     f"{row['bucket']:%Y-%m-%d}",
                     name_of(row["perimeter"], names),
-                    row["label"],
+                    f"{row['label']}\n{row[f'sentence_{lang}']}\n",
                     str(row["distinct_authors"]),
-                    row[f"sentence_{lang}"],
                     row["signal_id"][:ID_LENGTH],
                 )
                 for row in listed
