@@ -27,7 +27,8 @@ Take = Callable[[np.ndarray[Any, np.dtype[np.int64]]], pa.Table]
 EXCERPT_LENGTH = 280
 SHARED_THEME = 1 / 3
 """Share of the events that must speak of a theme for the signal to be its."""
-_SENTENCE = re.compile(r"[.!?…;\n]+")
+_CLAUSE = re.compile(r"[.!?…;,:()\n]+|\b(?:mais|par contre|cependant|but|however)\b")
+LOW_SCORE = 0.45
 SHORT_HISTORY = 56
 """Days of history below which a perimeter's expected is said to lean on the wider one's."""
 MOOD = 0.5
@@ -108,7 +109,7 @@ def _signal(
         expected=story.born.expected,
         since=seen[0].astimezone(zone).date(),
         channels=list(channels),
-        tone=tone_of(events, terms, telling.reader),
+        tone=tone_of(events, terms, telling.reader, mean_score),
         mean_score=mean_score,
         field_first=_field_first(rows),
         short_history=story.born.history < SHORT_HISTORY,
@@ -182,16 +183,23 @@ def _theme(rows: Sequence[Mapping[str, Any]], themes: Mapping[int, Theme]) -> Th
     return themes[best] if size >= SHARED_THEME * len(rows) else None
 
 
-def tone_of(events: pa.Table, terms: Sequence[str], reader: Reader) -> str:
-    """praise, complaint or mixed: what is said in the sentences that hold the terms, not around them."""
+def tone_of(events: pa.Table, terms: Sequence[str], reader: Reader, mean_score: float | None) -> str:
+    """praise, complaint or mixed: what is said in the clauses that hold the terms, not around them.
+
+    Where words leave it open, a low mean score (in [0, 1], None if unknown) makes it a complaint; a high one
+    proves nothing.
+    """
     moods = []
     for language, text in zip(events["language"].to_pylist(), events["text"].to_pylist(), strict=True):
-        said = [part for part in _SENTENCE.split(text) if any(term in part.lower() for term in terms)]
+        said = [part for part in _CLAUSE.split(text) if any(term in part.lower() for term in terms)]
         name = language if language in reader.tables else reader.default
         readings = read(tokenise(pa.array(said, pa.string()), name), reader.tables[name])
         moods.append(max(-3, min(3, int(readings.sentiment.sum()))))
     mean = sum(moods) / len(moods)
-    return "praise" if mean >= MOOD else "complaint" if mean <= -MOOD else "mixed"
+    if mean >= MOOD:
+        return "praise"
+    unhappy = mean_score is not None and mean_score <= LOW_SCORE
+    return "complaint" if mean <= -MOOD or unhappy else "mixed"
 
 
 def _shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
