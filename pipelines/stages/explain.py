@@ -96,7 +96,8 @@ def _signal(
     terms = label(story.features, spellings) or [theme.label_fr if theme else story.owner]
     channels, voices = _shares(rows, "channel"), _shares(rows, "voice")
     scores = [row["score_e4"] for row in rows if row["score_e4"] is not None]
-    mean_score = sum(scores) / len(scores) / 10_000 if len(scores) >= telling.min_authors else None
+    scorers = {row["person"] for row in rows if row["score_e4"] is not None}
+    mean_score = sum(scores) / len(scores) / 10_000 if len(scorers) >= telling.min_authors else None
     seen = sorted(texts[row["event_id"]]["occurred_at"] for row in rows)
     zone = ZoneInfo(telling.reader.zone)
     day = date(1970, 1, 1) + timedelta(days=story.born.bucket)
