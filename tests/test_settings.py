@@ -1,0 +1,250 @@
+"""`vigie.toml`: every fault at once with its file and key; the version follows what signals depend on."""
+
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.errors import SettingsError
+from connectors.source_settings import LettersSource, MailSource, TableSource
+from pipelines.settings import Settings, load_settings
+
+GOOD = """
+[organisation]
+root = "enseigne"
+name = "L'Enseigne"
+
+[[source]]
+name = "avis"
+kind = "table"
+path = "avis/*.csv"
+channel = "survey"
+perimeter = "{Magasin}"
+columns = { text = ["Titre", "Avis"], occurred_at = "Date", score = "Note" }
+score = { worst = 1, best = 5 }
+
+[[source]]
+name = "boite"
+kind = "mail"
+path = "~/mail"
+perimeter = "siege"
+
+[[source]]
+name = "courriers"
+kind = "letters"
+path = "courriers"
+perimeter = "{lieu}"
+"""
+
+
+def write(folder: Path, content: str) -> Path:
+    file = folder / "vigie.toml"
+    file.write_text(content, encoding="utf-8")
+    return file
+
+
+def faults(folder: Path, content: str) -> list[str]:
+    file = write(folder, content)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{file}: ") for line in lines)
+    return [line.removeprefix(f"{file}: ") for line in lines]
+
+
+def test_a_small_file_and_what_it_leaves_out(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, GOOD))
+    assert [type(source) for source in settings.source] == [TableSource, MailSource, LettersSource]
+    assert settings.organisation.timezone == "Europe/Paris"
+    assert settings.organisation.languages == ["fr", "en"]
+    assert settings.privacy.min_authors == 5
+    assert settings.base == tmp_path
+    assert settings.path(settings.log.path) == tmp_path / "log"
+    assert settings.path("/elsewhere/log") == Path("/elsewhere/log")
+    assert settings.path("~/log") == Path.home() / "log"
+
+
+def test_the_stages_get_their_words_for_it(tmp_path: Path) -> None:
+    content = (
+        GOOD
+        + """
+    [privacy]
+    min_authors = 7
+    [detection]
+    half_life_days = 30
+    warm_up_days = 14
+    memory_days = 21
+    false_alerts_per_perimeter_per_year = 2
+    """
+    )
+    stages = load_settings(write(tmp_path, content)).stages
+    assert (stages.half_life, stages.warm_up, stages.window) == (30, 14, 21)
+    assert (stages.false_alerts, stages.min_authors) == (2, 7)
+    assert {field.name for field in fields(stages)} >= {"ratios", "strength", "dispersion"}
+
+
+def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        """
+        [organisation]
+        root = "L'Enseigne"
+        timezone = "Europe/Pariss"
+        languages = []
+        colour = "red"
+        [privacy]
+        min_authors = 2
+        quarantine_days = 0
+        [detection]
+        false_alerts_per_perimeter_per_year = 0
+        half_life_days = nan
+        memory_days = "long"
+        [stor]
+        dsn = ""
+        [[source]]
+        name = "Avis !"
+        kind = "table"
+        path = ""
+        channel = "survey"
+        perimeter = "x"
+        columns = { text = "Avis", occured_at = "Date" }
+        score = { worst = 1 }
+        [[source]]
+        name = "boite"
+        kind = "mail"
+        path = "mail"
+        perimeter = "x"
+        grace = "3 days"
+        [[source]]
+        name = "autre"
+        kind = "carrier_pigeon"
+        [[source]]
+        name = "sans"
+        """,
+    )
+    expected = [
+        ('organisation.root is "L\'Enseigne";', "pattern"),
+        ("organisation.name:", "required"),
+        ("organisation.timezone is 'Europe/Pariss';", "must be an IANA time zone such as Europe/Paris"),
+        ("organisation.languages:", "at least 1 item"),
+        ("organisation.colour:", "no such key"),
+        ("privacy.min_authors is 2;", "greater than or equal to 3"),
+        ("privacy.quarantine_days is 0;", "greater than or equal to 1"),
+        ("detection.false_alerts_per_perimeter_per_year is 0;", "greater than 0"),
+        ("detection.half_life_days is nan;", "greater than or equal to 7"),
+        ("detection.memory_days is 'long';", "valid integer"),
+        ("stor:", "no such key"),
+        ("source[1].name is 'Avis !';", "pattern"),
+        ("source[1].path is '';", "at least 1 character"),
+        ("source[1].columns.occurred_at:", "required"),
+        ("source[1].columns.occured_at:", "no such key"),
+        ("source[1].score:", "give either worst and best, or labels"),
+        ("source[2].grace is '3 days';", "such as 36h or 3d"),
+        ("source[3]:", "'mail', 'letters', 'table'"),
+        ("source[4]:", "kind"),
+    ]
+    for start, rule in expected:
+        assert any(line.startswith(start) and rule in line for line in found), (start, rule, found)
+    assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "rule"),
+    [
+        (('name = "boite"', 'name = "avis"'), "the file:", "avis stands twice"),
+        (("score = { worst = 1, best = 5 }", ""), "source[1]:", "say the scale in [source.score]"),
+        (("worst = 1, best = 5", "worst = 5, best = 5"), "source[1].score:", "must differ"),
+        (
+            ('path = "courriers"', 'path = "courriers"\npattern = "("'),
+            "source[3]:",
+            "not a regular expression",
+        ),
+    ],
+)
+def test_rules_over_several_keys(tmp_path: Path, change: tuple[str, str], key: str, rule: str) -> None:
+    (found,) = faults(tmp_path, GOOD.replace(*change))
+    assert found.startswith(key)
+    assert rule in found
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent.toml: no such file; `vigie init DIR`"):
+        load_settings(tmp_path / "absent.toml")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path)
+    assert "not TOML" in faults(tmp_path, "[organisation\n")[0]
+    (tmp_path / "vigie.toml").write_bytes(b'name = "caf\xe9"')
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path / "vigie.toml")
+
+
+# --- The version -----------------------------------------------------------------------------------------
+
+
+def settings(**sections: dict[str, Any]) -> Settings:
+    base = {"organisation": {"root": "e", "name": "E"}}
+    merged = {name: {**base.get(name, {}), **sections.get(name, {})} for name in {*base, *sections}}
+    return Settings.model_validate(merged)
+
+
+VERSION = settings().version("lexicon-1")
+
+RELEVANT: list[tuple[str, str, Any]] = [
+    ("organisation", "root", "f"),
+    ("organisation", "timezone", "Europe/London"),
+    ("organisation", "languages", ["en", "fr"]),
+    ("organisation", "languages", ["fr"]),
+    ("privacy", "min_authors", 6),
+    ("detection", "false_alerts_per_perimeter_per_year", 0.5),
+    ("detection", "half_life_days", 61),
+    ("detection", "warm_up_days", 27),
+    ("detection", "memory_days", 29),
+]
+IRRELEVANT: list[tuple[str, str, Any]] = [
+    ("organisation", "name", "F"),
+    ("organisation", "tree", "arbre.csv"),
+    ("privacy", "key_file", "k"),
+    ("privacy", "directory", "noms.txt"),
+    ("privacy", "quarantine", "q"),
+    ("privacy", "quarantine_days", 3),
+    ("log", "path", "journal"),
+    ("store", "dsn", "postgresql://localhost/vigie"),
+    ("store", "folder", "base"),
+    ("detection", "lexicon", "mots"),
+]
+"""Where the lexicon is does not count; what is in it does, as its own version."""
+
+
+@pytest.mark.parametrize(("section", "key", "value"), RELEVANT)
+def test_the_version_changes_with_what_signals_depend_on(section: str, key: str, value: Any) -> None:
+    assert settings(**{section: {key: value}}).version("lexicon-1") != VERSION
+
+
+@pytest.mark.parametrize(("section", "key", "value"), IRRELEVANT)
+def test_the_version_stays_with_the_rest(section: str, key: str, value: Any) -> None:
+    assert settings(**{section: {key: value}}).version("lexicon-1") == VERSION
+
+
+def test_every_setting_is_known_to_count_or_not() -> None:
+    model = settings()
+    every = {
+        (section, key)
+        for section in ("organisation", "privacy", "log", "store", "detection")
+        for key in type(getattr(model, section)).model_fields
+    }
+    assert every == {(section, key) for section, key, _ in (*RELEVANT, *IRRELEVANT)}
+
+
+def test_the_version_is_of_the_lexicon_too_and_of_values_not_their_spelling() -> None:
+    assert settings().version("lexicon-2") != VERSION
+    assert settings(detection={"half_life_days": 60.0, "warm_up_days": 28}).version("lexicon-1") == VERSION
+    assert len({settings(detection={"half_life_days": days}).version("l") for days in (7, 8, math.inf)}) == 3
+    assert len(VERSION) == 32
+
+
+def test_sources_do_not_count(tmp_path: Path) -> None:
+    whole = load_settings(write(tmp_path, GOOD))
+    bare = load_settings(write(tmp_path, GOOD.split("[[source]]")[0]))
+    assert whole.version("l") == bare.version("l")
