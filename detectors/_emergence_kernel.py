@@ -52,6 +52,7 @@ class Constants(NamedTuple):
     dispersion: float
     warm_up: int
     ratios: NDArray[np.float64]
+    log_ratios: NDArray[np.float64]
 
 
 def capacity_for(features: int) -> int:
@@ -120,6 +121,19 @@ def _places(ids: Any, features: Any) -> Any:
 
 
 @njit(cache=True)
+def extent(features: Any, counts: Any) -> Any:
+    """Whether ids strictly increase from above 0, and the lowest and highest count."""
+    increasing, previous = True, np.uint64(0)
+    lowest, highest = np.int64(0), np.int64(0)
+    for i in range(counts.size):
+        lowest, highest = min(lowest, counts[i]), max(highest, counts[i])
+    for i in range(features.size):
+        increasing = increasing and features[i] > previous
+        previous = features[i]
+    return increasing, lowest, highest
+
+
+@njit(cache=True)
 def restart(state: Any, features: Any) -> None:
     """End the running episodes of some features."""
     for feature in features:
@@ -140,11 +154,12 @@ def _log_mean_exp(values: Any) -> Any:
 
 
 @njit(cache=True)
-def _episode(observed: Any, expected: Any, dispersion: Any, ratios: Any, terms: Any) -> Any:
+def _episode(observed: Any, expected: Any, constants: Any, terms: Any) -> Any:
     """Log e-value of a whole episode, rates of single episodes varying like Gamma(dispersion, dispersion)."""
+    dispersion = constants.dispersion
     for k in range(terms.size):
-        terms[k] = observed * math.log(ratios[k]) + (dispersion + observed) * math.log(
-            (dispersion + expected) / (dispersion + ratios[k] * expected)
+        terms[k] = observed * constants.log_ratios[k] + (dispersion + observed) * math.log(
+            (dispersion + expected) / (dispersion + constants.ratios[k] * expected)
         )
     return _log_mean_exp(terms)
 
@@ -198,7 +213,7 @@ def step(
         y = counts[i]
         for k in range(terms.size):
             ratio = constants.ratios[k]
-            terms[k] = y * math.log(ratio) + (shape + y) * math.log(
+            terms[k] = y * constants.log_ratios[k] + (shape + y) * math.log(
                 (scale + exposure) / (scale + ratio * exposure)
             )
         log_e[i] = _log_mean_exp(terms)
@@ -211,9 +226,7 @@ def step(
         since[i] = begun
         observed[i] = heard + y
         expected[i] = base * (before + exposure - start)
-        evidence[i] = min(
-            statistic[i], _episode(observed[i], expected[i], constants.dispersion, constants.ratios, terms)
-        )
+        evidence[i] = min(statistic[i], _episode(observed[i], expected[i], constants, terms))
 
         if learn and y > 0:
             totals[USED] += state.ids[place] == 0

@@ -1,5 +1,6 @@
 """Emergence: features mentioned by more authors than their own past and their parent's explain."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,6 +127,8 @@ class Emergence(AnomalyDetector):
         self.warm_up = warm_up
         self.exposure = exposure
         self._state = kernel.empty_state()
+        self._alone = self._constants(base_strength)
+        self._pooled = self._constants(strength)
         self._totals = np.zeros(kernel.TOTALS, dtype=np.float64)
 
     # one bucket at a time, as river users know it -------------------------------------------------
@@ -233,7 +236,7 @@ class Emergence(AnomalyDetector):
 
     @property
     def _log_decay(self) -> float:
-        return float(np.log(0.5) / self.half_life)
+        return math.log(0.5) / self.half_life
 
     def _columns(self, x: Mapping[str, float]) -> tuple[list[str], Ids, Counts, int]:
         names = [name for name, count in x.items() if name != self.exposure and count]
@@ -255,22 +258,15 @@ class Emergence(AnomalyDetector):
     ) -> EmergenceScores:
         size = features.size
         self._check(features, counts, exposure, bucket, prior, season)
-        strength = self.strength
+        constants = self._pooled
         if prior is None:
-            prior, strength = np.full(size, self.base_rate), self.base_strength
+            prior, constants = np.full(size, self.base_rate), self._alone
         if season is None:
             season = np.ones(size)
         if learn:
             self._state = kernel.with_room(self._state, self.features, size)
-        outputs = EmergenceScores(
-            np.empty(size),
-            np.empty(size),
-            np.empty(size),
-            np.empty(size),
-            np.empty(size, np.int32),
-            np.empty(size),
-            np.empty(size),
-        )
+        log_e, statistic, evidence, rate, observed, expected = np.empty((6, size))
+        since = np.empty(size, np.int32)
         kernel.step(
             self._state,
             self._totals,
@@ -280,25 +276,29 @@ class Emergence(AnomalyDetector):
             bucket,
             prior,
             season,
-            kernel.Constants(
-                self._log_decay,
-                float(np.log(0.5) / self.fade),
-                strength,
-                self.base_rate,
-                self.dispersion,
-                self.warm_up,
-                np.asarray(self.ratios, dtype=np.float64),
-            ),
+            constants,
             learn,
-            outputs.log_e,
-            outputs.statistic,
-            outputs.evidence,
-            outputs.rate,
-            outputs.since,
-            outputs.observed,
-            outputs.expected,
+            log_e,
+            statistic,
+            evidence,
+            rate,
+            since,
+            observed,
+            expected,
         )
-        return outputs
+        return EmergenceScores(log_e, statistic, evidence, rate, since, observed, expected)
+
+    def _constants(self, strength: float) -> kernel.Constants:
+        return kernel.Constants(
+            self._log_decay,
+            math.log(0.5) / self.fade,
+            float(strength),
+            self.base_rate,
+            self.dispersion,
+            self.warm_up,
+            np.array(self.ratios, np.float64),
+            np.array([math.log(ratio) for ratio in self.ratios]),
+        )
 
     def _check(
         self,
@@ -313,13 +313,14 @@ class Emergence(AnomalyDetector):
         for name, values in (("counts", counts), ("prior", prior), ("season", season)):
             if values is not None and values.size != size:
                 raise ValueError(f"{size} features but {values.size} {name}; they must be as many")
-        if not features.all() or np.unique(features).size < size:
+        increasing, lowest, highest = kernel.extent(features, counts)
+        if not increasing and (not features.all() or np.unique(features).size < size):
             raise ValueError("features must be distinct, and none may be 0")
         if exposure < 0:
             raise ValueError(f"exposure is {exposure} authors; it must be at least 0")
         if self._totals[kernel.LEARNED] and bucket < self.next_bucket:
             raise ValueError(f"bucket is {bucket}; buckets up to {self.next_bucket - 1} are learned already")
-        if size and not 0 <= counts.min() <= counts.max() <= exposure:
+        if size and not 0 <= lowest <= highest <= exposure:
             raise ValueError(
-                f"counts run from {counts.min()} to {counts.max()}; each must lie in [0, exposure={exposure}]"
+                f"counts run from {lowest} to {highest}; each must lie in [0, exposure={exposure}]"
             )

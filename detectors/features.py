@@ -22,6 +22,8 @@ _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _TURN = np.uint64(33)
 _KIND_BITS = np.uint64(3)
+_ALL_BITS = (1 << 64) - 1
+_PLAIN_OFFSET, _PLAIN_PRIME, _PLAIN_MIX_1, _PLAIN_MIX_2 = map(int, (OFFSET, PRIME, _MIX_1, _MIX_2))
 _ORDER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -54,10 +56,16 @@ def feature_id(text: str, kind: int = WORD) -> int:
     >>> feature_id("panne") == feature_id("panne"), feature_id("panne") == feature_id("pannes")
     (True, False)
     """
-    value = int(OFFSET)
+    value = _PLAIN_OFFSET
     for character in text:
-        value = ((value ^ ord(character)) * int(PRIME)) & 0xFFFFFFFFFFFFFFFF
-    return int(finish(np.uint64(value), np.uint64(kind)))
+        value = ((value ^ ord(character)) * _PLAIN_PRIME) & _ALL_BITS
+    # The finaliser again in plain numbers: a call of compiled code costs more than a short word does.
+    value ^= value >> 33
+    value = (value * _PLAIN_MIX_1) & _ALL_BITS
+    value ^= value >> 33
+    value = (value * _PLAIN_MIX_2) & _ALL_BITS
+    value ^= value >> 33
+    return (value & ~3) | kind
 
 
 def pair_id(first: int, second: int) -> int:

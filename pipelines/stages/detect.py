@@ -176,9 +176,7 @@ def _judge_levels(
     start, end = division.span(bucket, bucket)
     above = {-1: root}
     for depth in range(division.rows.paths.shape[1]):
-        for node in np.unique(division.rows.paths[start:end, depth]).tolist():
-            if node < 0:
-                continue
+        for node in sorted(set(division.rows.paths[start:end, depth].tolist()) - {-1}):
             features, authors, exposure = count(
                 division.rows, division.marks, start, end, node=node, depth=depth
             )
@@ -273,6 +271,8 @@ def _follow(
     """Features heard again that were flagged earlier, within the window; brings `followed` up to date."""
     for feature in [old for old, last in followed.items() if last <= bucket - detection.window]:
         del followed[feature]
+    if not followed and not flagged.any():
+        return flagged
     known = np.fromiter(followed, np.uint64, len(followed))
     again: NDArray[np.bool_] = np.isin(features, known) & (authors > 0) & ~flagged
     followed.update(dict.fromkeys(features[again | flagged].tolist(), bucket))

@@ -66,7 +66,7 @@ def count(
     Features are in order of id; one that is only repeated here counts 0, so that a node always knows the
     features of the nodes below it.
     """
-    room = int(rows.offsets[end] - rows.offsets[start])
+    room = _mentions(rows.paths, rows.offsets, start, end, node, depth)
     places = 1 << max(6, (2 * room).bit_length())
     keys, counts = np.zeros(places, np.uint64), np.zeros(places, np.int64)
     exposure = _count(
@@ -159,6 +159,15 @@ def _repeats(
                             mentions[mention] = depth
                             break
                 other = same_person[other] if chain == 0 else same_copy[other]
+
+
+@njit(cache=True)
+def _mentions(paths: Any, offsets: Any, start: int, end: int, node: int, depth: int) -> Any:
+    total = 0
+    for row in range(start, end):
+        if paths[row, depth] == node:
+            total += offsets[row + 1] - offsets[row]
+    return total
 
 
 @njit(cache=True)
