@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c "" 2>/dev/nu
 BIN := .venv/bin
 UV := uv==0.13.9
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test test-heavy check bench lock clean
 .DEFAULT_GOAL := demo
 
 .venv/ready: requirements.lock pyproject.toml
@@ -20,6 +20,9 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/pytest -n 2
+
+test-heavy: .venv/ready
+	$(BIN)/pytest -m heavy
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
