@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,9 @@ def imported(source: str, package: str) -> Iterator[str]:
             yield ".".join(filter(None, (package if node.level else "", node.module)))
 
 
+@cache
 def tops(path: Path) -> set[str]:
+    """First segments of what a module imports."""
     package = path.relative_to(ROOT).parts[0]
     return {name.split(".")[0] for name in imported(path.read_text("utf-8"), package)}
 

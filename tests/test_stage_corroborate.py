@@ -242,7 +242,7 @@ def plain(stories: list[Story]) -> list[dict[str, Any]]:
     ]
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 @given(flags=FLAGS, order=st.randoms(use_true_random=False), parts=st.integers(1, 3))
 def test_the_order_of_candidates_and_the_split_of_buckets_change_nothing(
     flags: list[Flag], order: random.Random, parts: int
@@ -263,7 +263,7 @@ def test_the_order_of_candidates_and_the_split_of_buckets_change_nothing(
     assert plain(by_bucket.stories) == expected
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 @given(flags=FLAGS)
 def test_laws_of_stories(flags: list[Flag]) -> None:
     stories = told(*flags)

@@ -139,7 +139,7 @@ def ancestors(path: str) -> list[str]:
     return ["/".join(parts[:length]) for length in range(2, len(parts) + 1)]
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(rows=divisions(), window=st.integers(1, 4), order=st.randoms(use_true_random=False))
 @example(
     # A score alone first, then a text without news by the same author in another place: still one who wrote.

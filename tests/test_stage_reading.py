@@ -70,7 +70,7 @@ def said(*texts: str, lexicon: Lexicon = SMALL) -> Readings:
     return read(tokenise(pa.array(texts, pa.string()), lexicon.language), compile_lexicon(lexicon))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(texts=st.lists(TEXT, max_size=4), lexicon=LEXICONS)
 @example(texts=[[["pas", "pu", "bon"]], [["pas", "la", "bon", "bon"]]], lexicon=SMALL)
 def test_random_sequences_read_as_the_reference(

@@ -40,6 +40,15 @@ def texts(*rows: tuple[str, str]) -> pa.Table:
             {PANN: "panne", CAISS: "caisse"},
         ),
         ([("fr", "L’e\u0301te\u0301 à l'ouverte")], {OUVERT: "ouverte"}),
+        # What stands between two words and is neither: markup, a reference number.
+        (
+            [("fr", "panne [email] de caisse")],
+            {pair_id(PANN, CAISS): "panne de caisse", PANN: "panne", CAISS: "caisse"},
+        ),
+        (
+            [("fr", "panne n°84512 caisse")],
+            {pair_id(PANN, CAISS): "panne caisse", PANN: "panne", CAISS: "caisse"},
+        ),
         # A language without lexicon is read with the default's.
         ([("xx", "la panne"), ("en", "panne")], {PANN: "panne"}),
         ([("fr", ""), ("en", "")], {}),

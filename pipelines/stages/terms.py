@@ -1,5 +1,6 @@
 """Feature ids back to the words people wrote, from the texts that carry them."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -13,6 +14,7 @@ from pipelines.stages.understand import Reader
 
 SHOWN = 3
 """Terms in a label."""
+_NOT_SHOWN = re.compile(r"\[[^\]\n]{1,60}\]|\S*\d\S*")
 
 
 def spelled(texts: pa.Table, features: Iterable[int], reader: Reader) -> dict[int, str]:
@@ -75,7 +77,8 @@ def _collect(
 
 
 def _surface(data: bytes, start: int, end: int) -> str:
-    return " ".join(data[start:end].decode().lower().split())
+    """As written, in lower case. A number between two words is somebody's own, and markup nobody's."""
+    return " ".join(_NOT_SHOWN.sub(" ", data[start:end].decode().lower()).split())
 
 
 def label(evidence: Mapping[int, float], spellings: Mapping[int, str]) -> list[str]:
