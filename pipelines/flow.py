@@ -10,6 +10,7 @@ import pickle
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -40,10 +41,12 @@ _ROOT = ".root"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What every step of a replay needs; pickled to the workers. work: a folder that all of them reach."""
+    """What every step of a replay needs; light, for it is pickled with every step.
+
+    work: a folder that all workers reach, which holds the reader (`keep_reader`) and the state.
+    """
 
     log: EventLog
-    reader: Reader
     detection: Detection
     root: str
     work: Path
@@ -72,13 +75,28 @@ class Step:
 
 def read_rows(piece: Piece, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Understand a piece; yields rows by division."""
-    events = plan.log.read_piece(piece)
+    events, reader = plan.log.read_piece(piece), _reader(plan.work)
     for start in range(0, events.num_rows, plan.batch_rows):
-        rows = understand(events.slice(start, plan.batch_rows), plan.reader)
+        rows = understand(events.slice(start, plan.batch_rows), reader)
         rows = rows.filter(pc.less_equal(rows["bucket"], plan.last_bucket))
         division = pc.replace_substring_regex(rows["perimeter"], r"^([^/]+(?:/[^/]+)?).*$", r"\1")
         for name in sorted(pc.unique(division).to_pylist()):
             yield name, rows.filter(pc.equal(division, name))
+
+
+def keep_reader(reader: Reader, work: Path) -> None:
+    """Leave the reader, which holds whole lexicons, where each worker loads it once."""
+    _write(_reader_file(work), reader)
+
+
+@lru_cache(maxsize=1)
+def _reader(work: Path) -> Reader:
+    reader: Reader = pickle.loads(_reader_file(work).read_bytes())
+    return reader
+
+
+def _reader_file(work: Path) -> Path:
+    return work / "reader.pickle"
 
 
 def lay_out(name: str, batches: Iterable[pa.RecordBatch], step: Step, plan: Plan) -> Division:
@@ -149,6 +167,10 @@ def _load(plan: Plan, number: int, shard: str) -> Any:
 def _save(plan: Plan, number: int, shard: str, state: Any) -> None:
     place = _place(plan, number, shard)
     place.parent.mkdir(parents=True, exist_ok=True)
+    _write(place, state)
+
+
+def _write(place: Path, content: Any) -> None:
     beside = place.with_name(f".{place.name}.{uuid4().hex}")
-    beside.write_bytes(pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL))
+    beside.write_bytes(pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL))
     beside.replace(place)

@@ -1,7 +1,6 @@
 """Replay: the whole closed log, slice by slice, through an engine to signals."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 
 from connectors.errors import LogError
 from connectors.log import EventLog
-from pipelines.flow import BATCH_ROWS, Plan, Shard, Step, discard
+from pipelines.flow import BATCH_ROWS, Plan, Shard, Step, discard, keep_reader
 from pipelines.settings import Settings
 from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.explain import Signals, Telling, explain
@@ -67,7 +66,8 @@ def replay(
     if closed is None:
         raise LogError(f"{log.location}: the log holds no event yet; run `vigie ingest` first")
     last_bucket = _last_bucket(log, closed, reader.zone)
-    plan = Plan(log, reader, settings.stages, settings.organisation.root, work, last_bucket, batch_rows)
+    keep_reader(reader, work)
+    plan = Plan(log, settings.stages, settings.organisation.root, work, last_bucket, batch_rows)
     slices = log.slices(max_rows=slice_rows, zone=reader.zone)
     total, done, events = sum(part.rows for part in slices), 0, 0
     stories, cells = Corroboration(), []
@@ -140,8 +140,3 @@ def _texts(cells: pa.Table, root: str) -> int:
         pc.and_(pc.equal(cells["perimeter"], root), pc.equal(cells["theme"], pa.scalar(0, pa.uint64())))
     )
     return int(pc.sum(mine["texts"]).as_py() or 0)
-
-
-def clear(work: Path) -> None:
-    """Remove a replay's work folder."""
-    shutil.rmtree(work, ignore_errors=True)

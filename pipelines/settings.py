@@ -122,9 +122,14 @@ class Settings(Model):
             "detection": self.detection.model_dump(mode="json", exclude={"lexicon"}),
         }
 
-    def version(self, lexicon_version: str) -> str:
-        """Hash of everything besides the log that signals depend on; 32 hexadecimal digits."""
-        content = json.dumps({**self.relevant, "lexicon": lexicon_version}, sort_keys=True)
+    def version(self, lexicon_version: str, names: Mapping[str, str] | None = None) -> str:
+        """Hash of everything besides the log that signals depend on; 32 hexadecimal digits.
+
+        names: perimeters of the tree by path; they stand in sentences, and their words are never terms.
+        """
+        content = json.dumps(
+            {**self.relevant, "lexicon": lexicon_version, "names": dict(names or {})}, sort_keys=True
+        )
         return blake2b(content.encode(), digest_size=16).hexdigest()
 
 

@@ -78,7 +78,7 @@ class Workspace:
     @property
     def settings_version(self) -> str:
         """Hash of what signals depend on besides the log."""
-        return self.settings.version(self.lexicons.version)
+        return self.settings.version(self.lexicons.version, self.names)
 
     @property
     def log_path(self) -> Path:
@@ -219,7 +219,7 @@ class Workspace:
             in_force = {
                 "version": self.settings_version,
                 **self.settings.relevant,
-                "tree": list(self.names),
+                "tree": self.names,
             }
             decided = [
                 manifest.decision.payload

@@ -278,7 +278,11 @@ def test_a_replay_keeps_one_state_and_says_how_far_it_is(log: EventLog, tmp_path
     assert {total for _, total in done} == {len(ROWS)}
     assert done[-1][0] == len(ROWS)
     assert len(result.replayed.cells) == len(done)
-    assert {place.suffix for place in work.rglob("*") if place.is_file()} == {".parquet", ".state"}
+    assert {place.suffix for place in work.rglob("*") if place.is_file()} == {
+        ".parquet",
+        ".pickle",
+        ".state",
+    }
 
 
 def test_the_digest_is_of_the_signals(expected: Result) -> None:

@@ -248,3 +248,8 @@ def test_sources_do_not_count(tmp_path: Path) -> None:
     whole = load_settings(write(tmp_path, GOOD))
     bare = load_settings(write(tmp_path, GOOD.split("[[source]]")[0]))
     assert whole.version("l") == bare.version("l")
+
+
+def test_the_version_is_of_the_trees_names_too() -> None:
+    assert settings().version("lexicon-1", {"e/a": "A"}) != settings().version("lexicon-1", {"e/a": "B"})
+    assert settings().version("lexicon-1", {}) == VERSION

@@ -109,6 +109,7 @@ def detect_root(
     views, found = [ROOT_VIEW.empty_table()], [CANDIDATE.empty_table()]
     for bucket, features, authors, exposure in _buckets(tally):
         estimator = state.estimator
+        before = estimator.next_bucket
         plain = estimator.score_many(features, authors, exposure=exposure, bucket=bucket)
         season = state.season.factor(features, plain.rate, bucket=bucket)
         scores = estimator.learn_many(features, authors, exposure=exposure, bucket=bucket, season=season)
@@ -123,7 +124,7 @@ def detect_root(
         )
         found.append(_candidates(bucket, root, features, scores, flagged, threshold, estimator, detection))
         state.season.learn(features, authors, exposure=exposure, bucket=bucket)
-        _forget(estimator, bucket, detection)
+        _forget(estimator, before, bucket, detection)
     return pa.concat_tables(views), pa.concat_tables(found)
 
 
@@ -186,6 +187,7 @@ def _judge_levels(
             prior, season = above[parent].of(features)
             estimator = state.estimators.get(path) or detection.estimator()
             state.estimators[path] = estimator
+            before = estimator.next_bucket
             scores = estimator.learn_many(
                 features, authors, exposure=exposure, bucket=bucket, prior=prior, season=season
             )
@@ -199,10 +201,11 @@ def _judge_levels(
                 )
             followed = state.followed.setdefault(path, {})
             again = _follow(followed, features, authors, flagged, bucket, detection)
-            for place in np.flatnonzero(flagged | again).tolist():
-                since = int(scores.since[place]) if flagged[place] else bucket
-                found.support(bucket, path, node, depth, int(features[place]), since)
-            _forget(estimator, bucket, detection)
+            if followed:
+                for place in np.flatnonzero(flagged | again).tolist():
+                    since = int(scores.since[place]) if flagged[place] else bucket
+                    found.support(bucket, path, node, depth, int(features[place]), since)
+            _forget(estimator, before, bucket, detection)
 
 
 class _Finds:
@@ -256,6 +259,8 @@ def _alarms(
     scores: EmergenceScores, authors: NDArray[np.int64], threshold: float, detection: Detection
 ) -> NDArray[np.bool_]:
     """Features whose evidence reaches the threshold, heard in this bucket and from enough authors in all."""
+    if scores.evidence.max(initial=-math.inf) < threshold:
+        return np.zeros(authors.size, np.bool_)
     enough: NDArray[np.bool_] = (scores.observed >= detection.min_authors) & (authors > 0)
     return enough & (scores.evidence >= threshold)
 
@@ -279,8 +284,9 @@ def _follow(
     return again
 
 
-def _forget(estimator: Emergence, bucket: int, detection: Detection) -> None:
-    if bucket % detection.forget_every == 0:
+def _forget(estimator: Emergence, before: int, bucket: int, detection: Detection) -> None:
+    """Forget in the first bucket heard of each span. before: the bucket that was next before this one."""
+    if before // detection.forget_every != (bucket + 1) // detection.forget_every:
         estimator.forget(below=detection.forget_below, bucket=bucket)
 
 

@@ -190,13 +190,16 @@ def tone_of(events: pa.Table, terms: Sequence[str], reader: Reader, mean_score: 
     Where words leave it open, a low mean score (in [0, 1], None if unknown) makes it a complaint; a high one
     proves nothing.
     """
-    moods = []
+    said: dict[str, list[str]] = {}
     for language, text in zip(events["language"].to_pylist(), events["text"].to_pylist(), strict=True):
-        said = [part for part in _CLAUSE.split(text) if any(term in part.lower() for term in terms)]
+        clauses = [part for part in _CLAUSE.split(text) if any(term in part.lower() for term in terms)]
         name = language if language in reader.tables else reader.default
-        readings = read(tokenise(pa.array(said, pa.string()), name), reader.tables[name])
-        moods.append(max(-3, min(3, int(readings.sentiment.sum()))))
-    mean = sum(moods) / len(moods)
+        said.setdefault(name, []).append("\n".join(clauses))
+    total = 0
+    for name, texts in said.items():
+        readings = read(tokenise(pa.array(texts, pa.string()), name), reader.tables[name])
+        total += int(np.clip(readings.sentiment, -3, 3).sum())
+    mean = total / events.num_rows
     if mean >= MOOD:
         return "praise"
     unhappy = mean_score is not None and mean_score <= LOW_SCORE
