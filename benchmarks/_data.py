@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from pipelines.workspace import Workspace
 
 WEEKS = 56
-"""Of the demo; the same events come again this much later in a longer log."""
+"""Of the demo; in a longer log the same events were there this much earlier too.
+
+Earlier and not later: Arrow's time zones know no summer time after 2037.
+"""
 _LETTERS = bytes.maketrans(b"0123456789", b"ghijklmnop")
 
 
@@ -53,17 +56,16 @@ def write_first_day(folder: Path, log: str) -> int:
 def write_long_log(folder: Path, log: str, rows: int) -> int:
     """Write a log of the demo's events, again and again under other ids and dates; returns the rows.
 
-    Each copy is dated a demo later, so that a longer log has more days and not more texts a day. From the
+    Each copy is dated a demo earlier, so that a longer log has more days and not more texts a day. From the
     second on, each text ends with a word of its own, as real texts keep bringing new words.
     """
     events = read_events(folder).sort_by([("occurred_at", "ascending"), ("event_id", "ascending")])
-    copies = -(-rows // events.num_rows)
+    tables: list[pa.Table] = []
     left = rows
-    tables = []
-    for copy in range(copies):
-        tables.append(_again(events.slice(0, left), copy))
+    while left > 0:
+        tables.append(_again(events.slice(max(0, events.num_rows - left)), len(tables)))
         left -= tables[-1].num_rows
-    _write_log(folder / log, tables)
+    _write_log(folder / log, tables[::-1])
     return rows
 
 
@@ -96,16 +98,16 @@ def _write_log(path: Path, tables: list[pa.Table]) -> None:
 
 
 def _again(events: pa.Table, copy: int) -> pa.Table:
-    """The same events `copy` demos later, as other events of other texts."""
+    """The same events `copy` demos earlier, as other events of other texts."""
     if not copy:
         return events
-    later = pa.scalar(timedelta(weeks=WEEKS * copy))
+    earlier = pa.scalar(timedelta(weeks=WEEKS * copy))
     salt = copy.to_bytes(4, "big")
     ids = [
         blake2b(event_id, digest_size=16, salt=salt).digest() for event_id in events["event_id"].to_pylist()
     ]
     words = [event_id.hex()[:12].encode().translate(_LETTERS).decode() for event_id in ids]
-    dates = pc.add(events["occurred_at"], later)
+    dates = pc.subtract(events["occurred_at"], earlier)
     fresh = {
         "event_id": pa.array(ids, pa.binary(16)),
         "occurred_at": dates,

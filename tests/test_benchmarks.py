@@ -162,9 +162,9 @@ def test_a_longer_log_has_more_days_and_no_more_texts_a_day(shop: Path) -> None:
     assert longer.num_rows == 2 * once.num_rows + 10
     assert pc.count_distinct(longer["event_id"]).as_py() == longer.num_rows
     days = Counter(moment.date() for moment in once["occurred_at"].to_pylist())
-    later = Counter(moment.date() for moment in longer["occurred_at"].to_pylist())
+    of_longer = Counter(moment.date() for moment in longer["occurred_at"].to_pylist())
     for day, texts in days.items():
-        assert later[day] == later[day + timedelta(weeks=56)] == texts
+        assert of_longer[day] == of_longer[day - timedelta(weeks=56)] == texts
     assert list(log.verify()) == []
 
 
