@@ -59,15 +59,11 @@ class ReplayStep(beam.PTransform):  # type: ignore[misc]
             | "Spread" >> beam.Reshuffle()
             | "Understand" >> beam.FlatMap(read_rows, plan)
         )
-        divisions = (
-            (read, known)
-            | "All divisions" >> beam.Flatten()
-            | "By division" >> beam.GroupByKey()
-            | "Lay out" >> beam.Map(_lay_out, step, plan)
-        )
+        # Rows are laid out by both steps that need them: that is cheaper than to pass on what they become.
+        divisions = (read, known) | "All divisions" >> beam.Flatten() | "By division" >> beam.GroupByKey()
         root = (
             divisions
-            | "Tally" >> beam.Map(lambda division: division.tally())
+            | "Tally" >> beam.Map(_tally, step, plan)
             | "All tallies" >> beam.combiners.ToList()
             | "Judge root" >> beam.Map(judge_root, step, plan)
         )
@@ -79,13 +75,21 @@ class ReplayStep(beam.PTransform):  # type: ignore[misc]
         )
 
 
-def _lay_out(grouped: tuple[str, Iterable[pa.RecordBatch | None]], step: Step, plan: Plan) -> Division:
+Grouped = tuple[str, Iterable[pa.RecordBatch | None]]
+"""A division's name with its rows; None stands for a division known from earlier slices."""
+
+
+def _tally(grouped: Grouped, step: Step, plan: Plan) -> pa.Table:
+    return _lay_out(grouped, step, plan).tally()
+
+
+def _judge(grouped: Grouped, root: tuple[pa.Table, pa.Table], step: Step, plan: Plan) -> Shard:
+    return judge_division(_lay_out(grouped, step, plan), root[0], step, plan)
+
+
+def _lay_out(grouped: Grouped, step: Step, plan: Plan) -> Division:
     name, batches = grouped
     return lay_out(name, [batch for batch in batches if batch is not None], step, plan)
-
-
-def _judge(division: Division, root: tuple[pa.Table, pa.Table], step: Step, plan: Plan) -> Shard:
-    return judge_division(division, root[0], step, plan)
 
 
 def _gather(shards: list[Shard], root: tuple[pa.Table, pa.Table], step: Step, plan: Plan) -> None:

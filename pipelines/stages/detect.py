@@ -125,7 +125,8 @@ def detect_root(
         found.append(_candidates(bucket, root, features, scores, flagged, threshold, estimator, detection))
         state.season.learn(features, authors, exposure=exposure, bucket=bucket)
         _forget(estimator, before, bucket, detection)
-    return pa.concat_tables(views), pa.concat_tables(found)
+    # One chunk a column: engines pass these on, and each chunk costs.
+    return pa.concat_tables(views).combine_chunks(), pa.concat_tables(found).combine_chunks()
 
 
 def detect_division(

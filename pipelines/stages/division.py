@@ -57,7 +57,7 @@ class Division:
                 features = np.concatenate([[EVERYTHING], features])
                 authors = np.concatenate([[exposure], authors])
                 parts.append(_tally_table(bucket, features, authors))
-        return pa.concat_tables(parts) if parts else FEATURE_TALLY.empty_table()
+        return pa.concat_tables(parts).combine_chunks() if parts else FEATURE_TALLY.empty_table()
 
     def to_remember(self, closed: int, window: int) -> pa.Table:
         """Rows to remember after bucket `closed`: a window to look into, and one before it to judge it by."""
