@@ -31,7 +31,8 @@ class Parsed:
 
     own_id: the source's own identifier, None where it has none. occurred_at: aware. text: may be empty if
     score is given. score: [0, 1], 1 is best. author, agent: identifying strings or None. perimeter: as the
-    source names it, resolved against the tree by admission.
+    source names it, resolved against the tree by admission. names: by which the author or agent may sign, to
+    be redacted; not part of the identity.
     """
 
     occurred_at: datetime
@@ -43,6 +44,7 @@ class Parsed:
     agent: str | None = None
     channel: str | None = None
     voice: str | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ class Mail:
             text=text,
             own_id=mail.first("message-id") or None,
             author=address_of(mail.first("from")),
+            names=tuple(filter(None, (display_name_of(mail.first("from")),))),
         )
 
     def _text(self, mail: ParsedMail, subject: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.stages.detect import Detection
 
 DEFAULT_NAME = "vigie.toml"
+_TWICE = "source names must differ: {} stands twice"
 
 
 class Organisation(Model):
@@ -85,7 +86,7 @@ class Settings(Model):
         names = [source.name for source in self.source]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"source names must differ: {', '.join(twice)} stands twice")
+            raise ValueError(_TWICE.format(", ".join(twice)))
         return self
 
     @property
@@ -164,6 +165,10 @@ def _faults(file: Path, content: Mapping[str, Any], error: ValidationError) -> l
         if fault["type"] == "extra_forbidden":
             shown, rule = ":", "no such key; look for a typing error"
         faults.append(f"{file}: {key or 'the file'}{shown} {rule}")
+    names = [str(source.get("name")) for source in content.get("source", []) if isinstance(source, dict)]
+    twice = sorted({name for name in names if names.count(name) > 1 and name != "None"})
+    if twice and not any("must differ" in fault for fault in faults):
+        faults.append(f"{file}: source: {_TWICE.format(', '.join(twice))}")
     return faults
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from connectors.admission import Admission, Redactor, read_names
 from connectors.contract import Accounting
-from connectors.errors import SettingsError
+from connectors.errors import SecretError, SettingsError
 from connectors.ingest import Progress, ingest, retry
 from connectors.log import EventLog, LogWriter
 from connectors.perimeters import PerimeterTree, read_perimeters
@@ -82,15 +82,24 @@ class Workspace:
 
     @property
     def log_path(self) -> Path:
-        """Folder of the event log."""
-        return self.settings.path(self.settings.log.path)
+        """Folder of the event log, to write to; SettingsError where it is at a URI."""
+        place = self.settings.log.path
+        if "://" in place:
+            raise SettingsError(
+                f"log.path is '{place}'; a log elsewhere can be read, not written: name a local folder"
+            )
+        return self.settings.path(place)
 
     @cached_property
     def secret(self) -> Secret:
         """The key, made on first use."""
-        return load_secret(
-            self.settings.path(self.settings.privacy.key_file), log_folder=self.log_path, on_created=self.say
-        )
+        key = self.settings.path(self.settings.privacy.key_file)
+        if not key.exists() and self.log_path.is_dir() and EventLog(self.log_path).rows:
+            raise SecretError(
+                f"{key}: no such file, but the log {self.log_path} was written with a key: "
+                "put the key file back; a new key would know nothing again"
+            )
+        return load_secret(key, log_folder=self.log_path, on_created=self.say)
 
     @cached_property
     def quarantine(self) -> Quarantine:
@@ -124,7 +133,8 @@ class Workspace:
 
     def open_log(self) -> EventLog:
         """The log, for reading; LogError where there is none."""
-        return EventLog(self.log_path)
+        place = self.settings.log.path
+        return EventLog(place if "://" in place else self.log_path)
 
     def ingest(self, *, live: bool = False, progress: Progress | None = None) -> dict[str, Accounting]:
         """Read every source into the log; history until the log has a live part."""

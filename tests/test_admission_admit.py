@@ -166,3 +166,10 @@ def test_no_canary_passes(canaries: ModuleType) -> None:
     assert len(admitted.rejections) == 4
     assert canaries.found_in(str(admitted.events.to_pylist())) == []
     assert canaries.found_in(repr([why for _, why in admitted.rejections])) == []
+
+
+def test_the_names_an_author_signs_by_are_redacted_and_not_part_of_the_identity() -> None:
+    signed, bare = "mon colis est en retard. Zoé Exemple", "mon colis est en retard. [name]"
+    named = admit(row(signed, names=("Zoé Exemple",))).events
+    assert named["text"].to_pylist() == [bare]
+    assert named["event_id"].equals(admit(row(signed)).events["event_id"])

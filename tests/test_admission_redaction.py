@@ -244,3 +244,7 @@ def test_thousands_of_names() -> None:
     names = [f"Prenom{i} Nomdefamille{i}" for i in range(5000)]
     texts = [f"vu avec prénom{i} NOMDEFAMILLE{i} hier" for i in range(0, 5000, 50)]
     assert set(Redactor(names).redact(texts).texts) == {"vu avec [name] hier"}
+
+
+def test_an_address_is_one_in_any_mix_of_cases() -> None:
+    assert Redactor().redact_one("écrire à zOe@ExEmPlE.CoM ou rien") == "écrire à [email] ou rien"

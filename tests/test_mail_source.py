@@ -56,6 +56,7 @@ def test_a_plain_message_becomes_an_event() -> None:
         text="[Subject] Commande\nLe colis est cassé.",
         own_id="<1@example.org>",
         author="zoe.exemple@example.org",
+        names=("Zoé Exemple",),
     )
 
 

@@ -253,3 +253,14 @@ def test_sources_do_not_count(tmp_path: Path) -> None:
 def test_the_version_is_of_the_trees_names_too() -> None:
     assert settings().version("lexicon-1", {"e/a": "A"}) != settings().version("lexicon-1", {"e/a": "B"})
     assert settings().version("lexicon-1", {}) == VERSION
+
+
+def test_a_name_that_stands_twice_is_listed_with_the_other_faults(tmp_path: Path) -> None:
+    file = tmp_path / "vigie.toml"
+    source = '[[source]]\nname = "avis"\nkind = "mail"\npath = "mail"\n'
+    file.write_text('[organisation]\nroot = "E"\nname = "e"\n' + source + source, "utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    faults = str(caught.value).splitlines()
+    assert [line for line in faults if "organisation.root" in line]
+    assert [line for line in faults if "avis stands twice" in line]

@@ -221,10 +221,28 @@ def test_excerpts_are_of_voices_with_enough_authors() -> None:
     ]
     evidence = told((story(events), events)).evidence
     assert evidence.schema == EVIDENCE
-    assert {row["excerpt"] for row in evidence.to_pylist() if row["voice"] == "field"} == {None}
-    assert [row["excerpt"] for row in evidence.to_pylist() if row["voice"] == "customer"] == [
-        f"Texte {number} : odeur" for number in range(1, 4)
-    ]
+    texts = {int.from_bytes(row["event_id"]): row["excerpt"] for row in evidence.to_pylist()}
+    customers = {number: f"Texte {number} : odeur" for number in range(1, 4)}
+    assert texts == customers | dict.fromkeys(range(4, 8))
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "shown"),
+    [
+        ({"channel": "email"}, "channel", ""),
+        ({"voice": "field"}, "voice", ""),
+        ({"perimeter": f"{LILLE}/caisse"}, "perimeter", LILLE),
+    ],
+)
+def test_rows_withhold_what_could_be_counted_into_too_small_a_group(
+    changes: dict[str, str], column: str, shown: str
+) -> None:
+    many = [event(number) for number in range(1, 5)]
+    for size, kept in ((2, False), (3, True)):
+        events = [*many, *(event(number, **changes) for number in range(11, 11 + size))]
+        rows = told((story(events), events)).evidence.to_pylist()
+        values = {row[column] for row in rows}
+        assert values == ({event(1)[column], *changes.values()} if kept else {shown})
 
 
 def test_evidence_is_every_event_once_in_order_of_time() -> None:
@@ -315,7 +333,7 @@ def test_names_and_zone_are_those_given() -> None:
     events = [event(number, day=0) for number in range(1, 5)]
     late = [one | {"number": one["number"] + 14 * 60} for one in events]  # 23:01 UTC is the next day in Paris
     telling = replace(TELLING, names={})
-    assert only(late, telling=telling)["sentence_en"].startswith(f"{LILLE}: since 5 March,")
+    assert only(late, telling=telling)["sentence_en"].startswith("lille: since 5 March,")
 
 
 def test_no_stories_give_empty_tables() -> None:

@@ -54,11 +54,11 @@ PLAIN = Facts(
             ),
             "Lille 2 : depuis le 31 août, 9 personnes parlent de « caisse, bip », par réclamation "
             "et web chat (alerte du 1er décembre : 6 pour 12 attendues). Le terrain l'a signalé avant "
-            "les clients. Leur note reste haute (7,0/10) : le score ne le dit pas. Historique encore court "
+            "les clients. Leur note moyenne est haute : 7,0/10. Historique encore court "
             "ici : l'attendu s'appuie sur le périmètre au-dessus.",
             "Lille 2: since 31 August, 9 people mention “caisse, bip”, by complaint and web chat "
-            "(alert of 1 December: 6 for 12 expected). Field teams said so before customers. Their score "
-            "stays high (7.0/10): the score does not tell. History is still short here: "
+            "(alert of 1 December: 6 for 12 expected). Field teams said so before customers. Their mean "
+            "score is high: 7.0/10. History is still short here: "
             "the expected leans on the perimeter above.",
         ),
         (

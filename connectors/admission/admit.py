@@ -166,7 +166,8 @@ class SourceAdmission:
 
 
 def _persons(row: Parsed) -> tuple[str, ...]:
-    return tuple(name for person in (row.author, row.agent) if person and (name := telling_name(person)))
+    persons = (row.author, row.agent, *row.names)
+    return tuple(name for person in persons if person and (name := telling_name(person)))
 
 
 def _bounds(window: Window, zone: str) -> tuple[datetime, datetime]:

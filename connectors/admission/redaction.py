@@ -40,7 +40,7 @@ _PROVIDERS = (
 )
 _EMAIL = re.compile(
     r"[^\W_][\w.+%'’-]{0,63}(?:@|\s@\s)"
-    r"(?:[^\W_][\w-]{0,62}\.)+(?:[a-zà-ÿ]{2,24}|[A-Z]{2,24}|Com|Fr|Net|Org|Eu)(?![^\W_])"
+    r"(?:[^\W_][\w-]{0,62}\.)+(?:[a-zà-ÿ]{2,24}|[A-Z]{2,24}|(?i:com|fr|net|org|eu|edu|gov|info|be|ch|de|es|it|uk|ca|us))(?![^\W_])"
     rf"|[^\W_][\w.+%'’-]{{0,63}}@(?i:{_PROVIDERS})(?![^\W_])"
 )
 _URL = re.compile(

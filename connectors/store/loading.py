@@ -158,6 +158,7 @@ SELECT path, coalesce(given.name, last) AS name FROM tree LEFT JOIN given USING 
 _WITHHOLD = """
 UPDATE incoming_signal_evidence AS evidence SET excerpt = NULL FROM incoming_signal AS signal
 WHERE signal.signal_id = evidence.signal_id
+  AND evidence.voice <> ''
   AND coalesce((signal.voices ->> evidence.voice)::bigint, 0) < signal.min_authors
 """
 

@@ -56,8 +56,9 @@ EVIDENCE = pa.schema(
         pa.field("excerpt", pa.string()),
     ]
 )
-"""One row for each signal and event that carries it. excerpt: redacted text, never an author. The store
-drops the excerpts of a voice with fewer than min_authors distinct authors in the signal's `voices`."""
+"""One row for each signal and event that carries it. channel, voice: empty, and perimeter: the signal's own,
+where rows could be counted into groups under the minimum. excerpt: redacted text, never an author. The store
+drops the excerpts of a voice, unless it is withheld, that `voices` gives no min_authors distinct authors."""
 
 TALLY = pa.schema(
     [

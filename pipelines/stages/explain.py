@@ -95,6 +95,7 @@ def _signal(
     theme = _theme(rows, telling.themes)
     terms = label(story.features, spellings) or [theme.label_fr if theme else story.owner]
     channels, voices = _shares(rows, "channel"), _shares(rows, "voice")
+    places = _shares(rows, "event_perimeter")
     scores = [row["score_e4"] for row in rows if row["score_e4"] is not None]
     scorers = {row["person"] for row in rows if row["score_e4"] is not None}
     mean_score = sum(scores) / len(scores) / 10_000 if len(scorers) >= telling.min_authors else None
@@ -102,7 +103,7 @@ def _signal(
     zone = ZoneInfo(telling.reader.zone)
     day = date(1970, 1, 1) + timedelta(days=story.born.bucket)
     facts = Facts(
-        place=telling.names.get(story.owner, story.owner),
+        place=telling.names.get(story.owner, story.owner.rpartition("/")[2]),
         label=", ".join(terms),
         authors=authors,
         raised=day,
@@ -153,9 +154,9 @@ def _signal(
             "signal_id": story.story_id,
             "event_id": row["event_id"],
             "occurred_at": texts[row["event_id"]]["occurred_at"],
-            "channel": row["channel"],
-            "voice": row["voice"],
-            "perimeter": row["event_perimeter"],
+            "channel": row["channel"] if _all_enough(channels, telling.min_authors) else "",
+            "voice": row["voice"] if _all_enough(voices, telling.min_authors) else "",
+            "perimeter": row["event_perimeter"] if _all_enough(places, telling.min_authors) else story.owner,
             "excerpt": excerpts.get(row["event_id"]),
         }
         for row in rows
@@ -218,8 +219,11 @@ def _shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
 
 def _shown(shares: Mapping[str, int], min_authors: int) -> dict[str, int | None]:
     """Counts where every one is large enough: one hidden alone could be found by subtraction."""
-    hide = any(size < min_authors for size in shares.values())
-    return {name: None if hide else size for name, size in shares.items()}
+    return {name: size if _all_enough(shares, min_authors) else None for name, size in shares.items()}
+
+
+def _all_enough(shares: Mapping[str, int], min_authors: int) -> bool:
+    return all(size >= min_authors for size in shares.values())
 
 
 def _field_first(rows: Sequence[Mapping[str, Any]]) -> bool:

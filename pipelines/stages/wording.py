@@ -54,7 +54,7 @@ def sentence_fr(facts: Facts) -> str:
         text += " Le terrain l'a signalé avant les clients."
     if facts.mean_score is not None and facts.mean_score >= HIGH_SCORE and facts.tone != "praise":
         score = _out_of_ten(facts.mean_score).replace(".", ",")
-        text += f" Leur note reste haute ({score}/10) : le score ne le dit pas."
+        text += f" Leur note moyenne est haute : {score}/10."
     if facts.short_history:
         text += " Historique encore court ici : l'attendu s'appuie sur le périmètre au-dessus."
     return text
@@ -72,7 +72,7 @@ def sentence_en(facts: Facts) -> str:
     if facts.field_first:
         text += " Field teams said so before customers."
     if facts.mean_score is not None and facts.mean_score >= HIGH_SCORE and facts.tone != "praise":
-        text += f" Their score stays high ({_out_of_ten(facts.mean_score)}/10): the score does not tell."
+        text += f" Their mean score is high: {_out_of_ten(facts.mean_score)}/10."
     if facts.short_history:
         text += " History is still short here: the expected leans on the perimeter above."
     return text
