@@ -44,13 +44,26 @@ def ingest_demo(folder: Path) -> int:
     return sum(account.events for account in accounts.values())
 
 
-def write_first_day(folder: Path, log: str) -> int:
-    """Write the events of the demo's first day as another log of the same folder; returns how many."""
-    events = read_events(folder)
+def write_first_day(folder: Path, log: str, *, of: str = "log") -> int:
+    """Write the events of a log's first day as another log of the same folder; returns how many."""
+    events = read_events(folder, of)
     first = pc.min(events["occurred_at"]).as_py()
     day = events.filter(pc.less(events["occurred_at"], pa.scalar(first + timedelta(days=1))))
     _write_log(folder / log, [day])
     return int(day.num_rows)
+
+
+def write_dense_log(folder: Path, log: str, share: float) -> None:
+    """Write the demo's events in a share of its days as another log: as many a day as of more texts."""
+    events = read_events(folder)
+    instants = pc.cast(events["occurred_at"], pa.int64())
+    first = pc.min(instants)
+    elapsed = pc.cast(pc.subtract(instants, first), pa.float64())
+    dates = pc.add(first, pc.cast(pc.floor(pc.multiply(elapsed, share)), pa.int64()))
+    dates = dates.cast(events["occurred_at"].type)
+    for name in ("occurred_at", "admitted_at"):
+        events = events.set_column(events.column_names.index(name), events.schema.field(name), dates)
+    _write_log(folder / log, [events])
 
 
 def write_long_log(folder: Path, log: str, rows: int) -> int:
@@ -69,23 +82,28 @@ def write_long_log(folder: Path, log: str, rows: int) -> int:
     return rows
 
 
-def read_events(folder: Path) -> pa.Table:
-    """EVENT of everything in a folder's log."""
+def read_events(folder: Path, name: str = "log") -> pa.Table:
+    """EVENT of everything in one of a folder's logs."""
     from connectors.events import EVENT
 
-    log = open_workspace(folder).open_log()
+    log = open_workspace(folder, log=name).open_log()
     slices = log.slices(max_rows=1 << 30, zone="UTC")
     batches = [log.read_piece(piece) for part in slices for piece in log.pieces(part)]
     return pa.Table.from_batches(batches).select(EVENT.names)
 
 
-def open_workspace(folder: Path, *, log: str = "log") -> "Workspace":
-    """The demo's workspace, with one of its folder's logs."""
+def open_workspace(folder: Path, *, log: str = "log", share: float = 1) -> "Workspace":
+    """The demo's workspace, with one of its folder's logs. share: of the demo's days that the log has."""
     from pipelines.settings import LogPlace, load_settings
     from pipelines.workspace import Workspace
 
-    settings = load_settings(folder / "vigie.toml").model_copy(update={"log": LogPlace(path=log)})
-    return Workspace(settings, say=lambda _: None)
+    settings = load_settings(folder / "vigie.toml")
+    warm_up = round(settings.detection.warm_up_days * share)
+    changes = {
+        "log": LogPlace(path=log),
+        "detection": settings.detection.model_copy(update={"warm_up_days": warm_up}),
+    }
+    return Workspace(settings.model_copy(update=changes), say=lambda _: None)
 
 
 def _write_log(path: Path, tables: list[pa.Table]) -> None:

@@ -168,6 +168,18 @@ def test_a_longer_log_has_more_days_and_no_more_texts_a_day(shop: Path) -> None:
     assert list(log.verify()) == []
 
 
+def test_a_denser_log_has_the_same_texts_in_fewer_days(shop: Path) -> None:
+    _data.write_dense_log(shop, "dense", 0.25)
+    usual, dense = (_data.read_events(shop, log).sort_by("event_id") for log in ("log", "dense"))
+    for name in ("event_id", "text", "author", "perimeter", "score"):
+        assert dense[name].equals(usual[name])
+    first = pc.min(usual["occurred_at"]).as_py()
+    for before, after in zip(usual["occurred_at"].to_pylist(), dense["occurred_at"].to_pylist(), strict=True):
+        assert abs((after - first) - (before - first) / 4) < timedelta(milliseconds=1)
+    settings = _data.open_workspace(shop, log="dense", share=0.25).settings
+    assert settings.detection.warm_up_days == _data.open_workspace(shop).settings.detection.warm_up_days / 4
+
+
 def test_the_first_day_is_a_log_of_its_own(shop: Path) -> None:
     rows = _data.write_first_day(shop, "day")
     moments = _data.read_events(shop)["occurred_at"].to_pylist()
@@ -185,6 +197,16 @@ def test_cells_are_short() -> None:
 
 def test_the_floor_reads_every_row(shop: Path) -> None:
     assert replay.tokenise_with_polars(shop / "log") == _data.read_events(shop).num_rows
+
+
+def test_a_rate_that_noise_hides_is_left_out() -> None:
+    start = _run.Cost(9.0, 9.0)
+    clear = replay.Measured("a", 100, start, _run.Cost(3.0, 2.0), _run.Cost(5.0, 4.0))
+    assert clear.rate() == 50
+    assert clear.rate("wall_s") == 50
+    hidden = replay.Measured("a", 100, start, _run.Cost(3.0, 2.0), _run.Cost(2.9, 2.4))
+    assert hidden.rate() is None
+    assert hidden.rate("wall_s") is None
 
 
 def test_the_per_event_pipeline_keeps_one_statistic_a_word_and_pair() -> None:
