@@ -175,6 +175,7 @@ def step(
     prior: Any,
     season: Any,
     constants: Any,
+    looked_at: float,
     learn: bool,
     log_e: Any,
     statistic: Any,
@@ -226,7 +227,9 @@ def step(
         since[i] = begun
         observed[i] = heard + y
         expected[i] = base * (before + exposure - start)
-        evidence[i] = min(statistic[i], _episode(observed[i], expected[i], constants, terms))
+        evidence[i] = statistic[i]
+        if statistic[i] >= looked_at:
+            evidence[i] = min(statistic[i], _episode(observed[i], expected[i], constants, terms))
 
         if learn and y > 0:
             totals[USED] += state.ids[place] == 0

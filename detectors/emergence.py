@@ -168,7 +168,7 @@ class Emergence(AnomalyDetector):
         learned. prior: rate in the wider perimeter before this bucket, shape (features,). season: factor
         at least 1 on the expected rate, shape (features,). Raises ValueError where these do not hold.
         """
-        return self._step(features, counts, exposure, bucket, prior, season, learn=False)
+        return self._step(features, counts, exposure, bucket, prior, season, -math.inf, learn=False)
 
     def learn_many(
         self,
@@ -179,9 +179,14 @@ class Emergence(AnomalyDetector):
         bucket: int,
         prior: Floats | None = None,
         season: Floats | None = None,
+        looked_at: float = -math.inf,
     ) -> EmergenceScores:
-        """Learn a bucket; returns the scores it had before it was learned. Arguments as in `score_many`."""
-        return self._step(features, counts, exposure, bucket, prior, season, learn=True)
+        """Learn a bucket; returns the scores it had before it was learned. Arguments as in `score_many`.
+
+        looked_at: statistic under which `evidence` is not capped by the episode, to save the time: any value
+        that is no threshold yet.
+        """
+        return self._step(features, counts, exposure, bucket, prior, season, looked_at, learn=True)
 
     def restart(self, features: Ids) -> None:
         """Begin the evidence of some features anew, as after an alarm; what was learned stays."""
@@ -253,6 +258,7 @@ class Emergence(AnomalyDetector):
         bucket: int,
         prior: Floats | None,
         season: Floats | None,
+        looked_at: float,
         *,
         learn: bool,
     ) -> EmergenceScores:
@@ -277,6 +283,7 @@ class Emergence(AnomalyDetector):
             prior,
             season,
             constants,
+            looked_at,
             learn,
             log_e,
             statistic,

@@ -112,8 +112,10 @@ def detect_root(
         before = estimator.next_bucket
         plain = estimator.score_many(features, authors, exposure=exposure, bucket=bucket)
         season = state.season.factor(features, plain.rate, bucket=bucket)
-        scores = estimator.learn_many(features, authors, exposure=exposure, bucket=bucket, season=season)
         threshold = detection.threshold(estimator.tests_per_bucket)
+        scores = estimator.learn_many(
+            features, authors, exposure=exposure, bucket=bucket, season=season, looked_at=threshold
+        )
         flagged = _alarms(scores, authors, threshold, detection)
         estimator.restart(features[flagged])
         again = _follow(state.followed, features, authors, flagged, bucket, detection)
@@ -189,11 +191,17 @@ def _judge_levels(
             estimator = state.estimators.get(path) or detection.estimator()
             state.estimators[path] = estimator
             before = estimator.next_bucket
+            threshold = detection.threshold(estimator.tests_per_bucket)
             scores = estimator.learn_many(
-                features, authors, exposure=exposure, bucket=bucket, prior=prior, season=season
+                features,
+                authors,
+                exposure=exposure,
+                bucket=bucket,
+                prior=prior,
+                season=season,
+                looked_at=threshold,
             )
             above[node] = _Above(features, scores.rate / season, season)
-            threshold = detection.threshold(estimator.tests_per_bucket)
             flagged = _alarms(scores, authors, threshold, detection)
             if flagged.any():
                 estimator.restart(features[flagged])
