@@ -20,7 +20,7 @@ from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.explain import Signals, Telling, explain
 from pipelines.stages.understand import Reader, civil_day
 
-SLICE_ROWS = 150_000
+SLICE_ROWS = 100_000
 """Rows of a slice: memory follows the slice, not the log."""
 
 
