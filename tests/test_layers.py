@@ -126,3 +126,15 @@ def test_the_mathematics_knows_no_clock_no_chance_and_no_network(path: Path) -> 
 @pytest.mark.parametrize("path", MODULES, ids=ids)
 def test_files_stay_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= LONGEST_FILE
+
+
+def test_no_document_has_a_gap_to_fill() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    assert documents
+    gaps = [
+        f"{ids(path)}: {line}"
+        for path in documents
+        for line in path.read_text("utf-8").splitlines()
+        if line.isupper() and line.endswith("_TABLE")
+    ]
+    assert gaps == []
