@@ -57,6 +57,7 @@ def test_mbox_is_cut_at_dated_from_lines_only(tmp_path: Path) -> None:
             perimeter="enseigne",
             text=text,
             author="zoe@example.org",
+            names=("Zoe",),
         )
         for hour, text in [(8, "Premier.\nFrom ce jour, plus rien.\nFrom hier non plus."), (9, "Second.")]
     ]
