@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from pipelines.workspace import Workspace
 
 WEEKS = 56
-"""Of the demo; in a longer log the same events were there this much earlier too.
-
-Earlier and not later: Arrow's time zones know no summer time after 2037.
-"""
+"""Of the demo; in a longer log the same events were there this much earlier too."""
 _LETTERS = bytes.maketrans(b"0123456789", b"ghijklmnop")
 
 

@@ -1,15 +1,15 @@
 """From a replay to the signal store: signals with evidence, tallies, perimeters, and what was loaded."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connectors.civil_days import midnight
 from connectors.contract import Accounting
 from connectors.log import EventLog
 from connectors.store import Run, Store
@@ -54,12 +54,11 @@ def read_tallies(files: Iterable[Path], *, themes: Mapping[int, str], zone: str)
 
 def tallies_of(cells: pa.Table, *, themes: Mapping[int, str], zone: str) -> pa.Table:
     """TALLY of CELLS. Raises KeyError for a theme that `themes` does not name."""
-    civil = ZoneInfo(zone)
     named = {
         "bucket": _mapped(cells["bucket"], _date, TALLY.field("bucket").type),
         "bucket_at": _mapped(
             cells["bucket"],
-            lambda day: datetime.combine(_date(day), time(), tzinfo=civil).astimezone(UTC),
+            lambda day: midnight(_date(day), zone),
             TALLY.field("bucket_at").type,
         ),
         "theme": _mapped(cells["theme"], themes.__getitem__, TALLY.field("theme").type),

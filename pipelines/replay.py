@@ -8,17 +8,20 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from connectors.civil_days import civil_days
 from connectors.errors import LogError
 from connectors.log import EventLog
+from connectors.log.layout import to_us
 from pipelines.flow import BATCH_ROWS, Plan, Shard, Step, discard, keep_reader
 from pipelines.settings import Settings
 from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.explain import Signals, Telling, explain
-from pipelines.stages.understand import Reader, civil_day
+from pipelines.stages.understand import Reader
 
 SLICE_ROWS = 100_000
 """Rows of a slice: memory follows the slice, not the log."""
@@ -114,7 +117,7 @@ def _plain(name: str, value: Any) -> Any:
 def _last_bucket(log: EventLog, closed: datetime, zone: str) -> int:
     """With a live part, the bucket that `closed` falls in is still open; history alone is complete."""
     instant = closed if log.has_live else closed - timedelta(microseconds=1)
-    day = int(civil_day(pa.array([instant], pa.timestamp("us", tz="UTC")), zone)[0].as_py())
+    day = int(civil_days(np.array([to_us(instant)]), zone)[0])
     return day - 1 if log.has_live else day
 
 

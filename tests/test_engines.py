@@ -300,6 +300,16 @@ def test_a_log_without_events_says_what_to_do(tmp_path: Path) -> None:
         run(EventLog(tmp_path / "log"), PlainEngine(), tmp_path / "work")
 
 
+def test_years_that_arrows_zones_do_not_know_are_replayed(tmp_path: Path) -> None:
+    """The last minute of a summer's day in Paris and the first of the next, in slices of their own."""
+    times = [datetime(2041, 7, 1, 21, 59, tzinfo=UTC), datetime(2041, 7, 1, 22, tzinfo=UTC)]
+    rows = [{**row, "occurred_at": at, "admitted_at": at} for row, at in zip(ROWS[:2], times, strict=True)]
+    result = run(history(tmp_path / "log", rows), PlainEngine(), tmp_path / "work", slice_rows=1)
+    days = {cell["bucket"] - (date(2041, 7, 1) - date(1970, 1, 1)).days for cell in result.cells}
+    assert days == {0, 1}
+    assert result.replayed.events == 2
+
+
 @pytest.mark.parametrize("engine", [PlainEngine, BeamEngine])
 def test_scores_without_a_word_give_cells_and_no_signal(tmp_path: Path, engine: Callable[[], Engine]) -> None:
     rows = [{**row, "text": "", "score": 0.5} for row in ROWS[:200]]

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
-from connectors.log.layout import HOUR_US, from_us, to_us
+import numpy as np
+
+from connectors.civil_days import civil_days, midnight
+from connectors.log.layout import EPOCH, HOUR_US, to_us
 from connectors.log.manifest import Segment
 
 PIECE_ROWS = 65_536
@@ -53,16 +55,20 @@ def plan_slices(segments: Iterable[Segment], *, max_rows: int, zone: str) -> lis
     """Consecutive slices, cut at civil midnights of `zone`, that cover every event; see EventLog.slices."""
     if max_rows < 1:
         raise ValueError(f"max_rows is {max_rows}; it must be at least 1")
-    civil = ZoneInfo(zone)
-    rows_by_day: dict[date, int] = defaultdict(int)
+    instants: list[int] = []
+    counted: list[int] = []
     for segment in segments:
         # The first and last events name their days exactly; an hour may straddle midnight in a few zones.
-        rows_by_day[segment.first_effective.astimezone(civil).date()] += 0
-        rows_by_day[segment.last_effective.astimezone(civil).date()] += 0
+        instants += [to_us(segment.first_effective), to_us(segment.last_effective)]
+        counted += [0, 0]
         for hour, rows in segment.hours:
-            rows_by_day[from_us(hour * HOUR_US).astimezone(civil).date()] += rows
-    if not rows_by_day:
+            instants.append(hour * HOUR_US)
+            counted.append(rows)
+    if not instants:
         return []
+    rows_by_day: dict[int, int] = defaultdict(int)
+    for day, rows in zip(civil_days(np.array(instants), zone).tolist(), counted, strict=True):
+        rows_by_day[day] += rows
     days = sorted(rows_by_day)
     starts, counts = [days[0]], [0]
     for day in days:
@@ -70,7 +76,7 @@ def plan_slices(segments: Iterable[Segment], *, max_rows: int, zone: str) -> lis
             starts.append(day)
             counts.append(0)
         counts[-1] += rows_by_day[day]
-    bounds = [_midnight(day, civil) for day in [*starts, days[-1] + timedelta(days=1)]]
+    bounds = [midnight(_date(day), zone) for day in [*starts, days[-1] + 1]]
     return [Slice(start, end, rows) for start, end, rows in zip(bounds, bounds[1:], counts, strict=False)]
 
 
@@ -123,6 +129,5 @@ def _joined(before: Part, part: Part) -> Part:
     )
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant a civil day begins. Where clocks skip midnight, the instant of the change."""
-    return from_us(to_us(datetime.combine(day, time(), tzinfo=zone)))
+def _date(day: int) -> date:
+    return EPOCH.date() + timedelta(days=day)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from connectors.civil_days import civil_days
 from connectors.events import EVENT, FLAG_LATE, check_schema, effective_at
 from pipelines.lexicon import Lexicons
 from pipelines.stages.lexicon_table import LexiconTable, compile_lexicon
@@ -75,7 +76,7 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
     event_key = _first_word(events["event_id"])
     has_text = pc.greater(pc.binary_length(events["text"]), 0)
     columns = {
-        "bucket": civil_day(effective_at(events), reader.zone),
+        "bucket": civil_days(effective_at(events).cast(pa.int64()).to_numpy(), reader.zone),
         "event_id": events["event_id"],
         "position": events["position"],
         "perimeter": events["perimeter"],
@@ -95,12 +96,6 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
     }
     arrays = [_as_array(columns[field.name], field.type) for field in UNDERSTOOD]
     return pa.RecordBatch.from_arrays(arrays, schema=UNDERSTOOD)
-
-
-def civil_day(times: pa.Array, zone: str) -> pa.Array:
-    """Day number since 1970-01-01 of instants, as calendars in `zone` show them; int32."""
-    local = pc.local_timestamp(times.cast(pa.timestamp("us", tz=zone)))
-    return local.cast(pa.date32(), safe=False).cast(pa.int32())
 
 
 class _Ragged:
