@@ -16,7 +16,7 @@ from connectors.store.schemas import EVIDENCE, SIGNAL
 from detectors.features import THEME, feature_id, pair_id
 from pipelines.lexicon import Lexicon, Theme
 from pipelines.stages.corroborate import Candidate, Story
-from pipelines.stages.explain import EXCERPT_LENGTH, Signals, Telling, excerpt, explain, tone_of
+from pipelines.stages.explain import EXCERPT_LENGTH, Signals, Telling, excerpt, explain
 from pipelines.stages.lexicon_table import compile_lexicon
 from pipelines.stages.understand import Reader
 
@@ -29,17 +29,18 @@ FRENCH = Lexicon(
     {("mauvaise",): -2, ("odeur",): -1, ("bravo",): 3, ("dommage",): -1},
     {"pas": 3},
     {},
-    {},
+    {("mauvaise", "odeur"): ("smell",), ("mur", "humide"): ("damp",), ("bravo",): ("cheers",)},
 )
 READER = Reader({"fr": compile_lexicon(FRENCH)}, "fr", "Europe/Paris")
 ODEUR, CAVE = feature_id("odeur"), feature_id("cav")
-SMELL, DAMP = feature_id("smell", THEME), feature_id("damp", THEME)
+SMELL, DAMP, CHEERS = (feature_id(key, THEME) for key in ("smell", "damp", "cheers"))
 TELLING = Telling(
     reader=READER,
     names={LILLE: "Lille Centre"},
     themes={
         SMELL: Theme("smell", "Odeurs", "Smells", "conformity", "none", "facilities", "complaint"),
         DAMP: Theme("damp", "Humidité", "Damp", "solicitude", "imposed", "works", "complaint"),
+        CHEERS: Theme("cheers", "Bravos", "Cheers", "trust", "shared", "people", "praise"),
     },
     min_authors=3,
     window=28,
@@ -268,19 +269,43 @@ def test_a_mean_score_needs_enough_people() -> None:
     assert only(events)["mean_score"] is None
 
 
+SAYS_SMELL, SAYS_NOTHING = "une mauvaise odeur", "une odeur"
+
+
 @pytest.mark.parametrize(
-    ("themes", "expected"),
+    ("texts", "expected"),
     [
-        ([[SMELL], [SMELL], [], [], [], []], "smell"),  # a third
-        ([[SMELL], [SMELL], [], [], [], [], []], None),
-        ([[SMELL], [SMELL, DAMP], [DAMP], [DAMP]], "damp"),
-        ([[], [], []], None),
+        ([SAYS_SMELL] * 2 + [SAYS_NOTHING] * 4, "smell"),  # a third
+        ([SAYS_SMELL] * 2 + [SAYS_NOTHING] * 5, None),
+        ([SAYS_SMELL, f"{SAYS_SMELL} du mur humide"] + ["odeur du mur humide"] * 2, "damp"),
+        (["une odeur. Le mur humide !"] * 4, None),  # another clause
+        (["Bravo à tous, mais une mauvaise odeur"] * 4, "smell"),
     ],
 )
-def test_a_theme_holds_a_third_of_the_events(themes: list[list[int]], expected: str | None) -> None:
-    signal = only([event(number, themes=which) for number, which in enumerate(themes, start=1)])
+def test_a_theme_is_said_with_the_terms_in_a_third_of_the_texts(
+    texts: list[str], expected: str | None
+) -> None:
+    signal = only([event(number, text, themes=[]) for number, text in enumerate(texts, start=1)])
     assert signal["theme"] == expected
     assert (signal["owning_function"] is None) == (expected is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "themes", "expected"),
+    [
+        ("une odeur", [[DAMP], [DAMP, SMELL], [DAMP], []], "damp"),
+        ("une odeur", [[DAMP], [DAMP, SMELL], [], []], None),  # half is no majority
+        ("une odeur", [[], [], [], []], None),
+        ("une odeur. bravo", [[CHEERS, DAMP]] * 3 + [[CHEERS]], "damp"),  # praise of something else
+        ("une odeur. bravo", [[CHEERS]] * 4, None),
+        ("merci pour cette odeur. bravo pour l'odeur, un mur humide", [[DAMP]] * 4, "cheers"),
+    ],
+)
+def test_where_the_terms_come_without_a_theme_it_is_that_of_most_texts(
+    text: str, themes: list[list[int]], expected: str | None
+) -> None:
+    signal = only([event(number, text, themes=which) for number, which in enumerate(themes, start=1)])
+    assert signal["theme"] == expected
 
 
 def test_without_a_spelled_term_the_theme_is_the_label() -> None:
@@ -340,27 +365,6 @@ def test_no_stories_give_empty_tables() -> None:
     signals = told()
     assert signals.signals.equals(SIGNAL.empty_table())
     assert signals.evidence.equals(EVIDENCE.empty_table())
-
-
-@pytest.mark.parametrize(
-    ("texts", "mean_score", "tone"),
-    [
-        (["bravo pour l'odeur"], None, "praise"),
-        (["une mauvaise odeur"], None, "complaint"),
-        (["une odeur. bravo, bravo !"], None, "complaint"),  # praise of something else
-        (["bravo. une odeur", "bravo pour l'odeur"], None, "praise"),  # -1 and 2: half of one
-        (["bravo pour l'odeur", "une mauvaise odeur"], None, "complaint"),  # 2 and -3
-        (["bravo"], None, "mixed"),
-        (["bravo"], 0.45, "complaint"),
-        (["bravo"], 0.46, "mixed"),
-        (["bravo pour l'odeur"], 0.1, "praise"),
-    ],
-)
-def test_the_tone_is_that_of_the_clauses_with_the_terms(
-    texts: list[str], mean_score: float | None, tone: str
-) -> None:
-    events = pa.table({"language": ["fr"] * len(texts), "text": texts})
-    assert tone_of(events, ["odeur"], READER, mean_score) == tone
 
 
 def test_excerpts_are_cut_around_the_first_term() -> None:

@@ -1,23 +1,22 @@
 """explain: stories -> signals that can be read, with the texts that carry them."""
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 
+from connectors.civil_days import midnight
 from connectors.store.schemas import EVIDENCE, SIGNAL
 from pipelines.lexicon import Theme
+from pipelines.stages.clauses import Said, said_of, tone_of
 from pipelines.stages.corroborate import KIND, Story
-from pipelines.stages.reading import read
 from pipelines.stages.terms import label, spelled
-from pipelines.stages.tokens import tokenise
 from pipelines.stages.understand import Reader
 from pipelines.stages.wording import Facts, sentence_en, sentence_fr
 
@@ -27,12 +26,8 @@ Take = Callable[[np.ndarray[Any, np.dtype[np.int64]]], pa.Table]
 EXCERPT_LENGTH = 280
 SHARED_THEME = 1 / 3
 """Share of the events that must speak of a theme for the signal to be its."""
-_CLAUSE = re.compile(r"[.!?…;,:()\n]+|\b(?:mais|par contre|cependant|but|however)\b")
-LOW_SCORE = 0.45
 SHORT_HISTORY = 56
 """Days of history below which a perimeter's expected is said to lean on the wider one's."""
-MOOD = 0.5
-"""Mean sentiment from which a signal is praise, and below whose opposite it is a complaint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +87,16 @@ def _signal(
     authors = len({row["person"] for row in rows})
     texts = {event["event_id"]: event for event in events.to_pylist()}
     spellings = spelled(events, story.features, telling.reader)
-    theme = _theme(rows, telling.themes)
-    terms = label(story.features, spellings) or [theme.label_fr if theme else story.owner]
-    channels, voices = _shares(rows, "channel"), _shares(rows, "voice")
-    places = _shares(rows, "event_perimeter")
     scores = [row["score_e4"] for row in rows if row["score_e4"] is not None]
     scorers = {row["person"] for row in rows if row["score_e4"] is not None}
     mean_score = sum(scores) / len(scores) / 10_000 if len(scorers) >= telling.min_authors else None
+    said = said_of(story.features, events, telling.reader)
+    tone = tone_of(said, mean_score)
+    theme = _theme(said, rows, tone, telling.themes)
+    terms = label(story.features, spellings) or [theme.label_fr if theme else story.owner]
+    channels, voices = _shares(rows, "channel"), _shares(rows, "voice")
+    places = _shares(rows, "event_perimeter")
     seen = sorted(texts[row["event_id"]]["occurred_at"] for row in rows)
-    zone = ZoneInfo(telling.reader.zone)
     day = date(1970, 1, 1) + timedelta(days=story.born.bucket)
     facts = Facts(
         place=telling.names.get(story.owner, story.owner.rpartition("/")[2]),
@@ -109,14 +105,14 @@ def _signal(
         raised=day,
         observed=story.born.observed,
         expected=story.born.expected,
-        since=seen[0].astimezone(zone).date(),
+        since=seen[0].astimezone(ZoneInfo(telling.reader.zone)).date(),
         channels=list(channels),
-        tone=tone_of(events, terms, telling.reader, mean_score),
+        tone=tone,
         mean_score=mean_score,
         field_first=_field_first(rows),
         short_history=story.born.history < SHORT_HISTORY,
     )
-    born_at = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    born_at = midnight(day, telling.reader.zone)
     excerpts = _excerpts(rows, texts, terms, voices, telling.min_authors)
     return {
         "signal_id": story.story_id,
@@ -177,34 +173,29 @@ def _explanation(story: Story, spellings: Mapping[int, str], telling: Telling) -
     }
 
 
-def _theme(rows: Sequence[Mapping[str, Any]], themes: Mapping[int, Theme]) -> Theme | None:
-    counted = Counter(theme for row in rows for theme in row["themes"])
-    if not counted:
-        return None
-    best, size = min(counted.items(), key=lambda item: (-item[1], item[0]))
-    return themes[best] if size >= SHARED_THEME * len(rows) else None
+def _theme(
+    said: Said, rows: Sequence[Mapping[str, Any]], tone: str, themes: Mapping[int, Theme]
+) -> Theme | None:
+    """What the signal is about: the theme of the clauses that hold its terms, else of its texts as a whole.
 
-
-def tone_of(events: pa.Table, terms: Sequence[str], reader: Reader, mean_score: float | None) -> str:
-    """praise, complaint or mixed: what is said in the clauses that hold the terms, not around them.
-
-    Where words leave it open, a low mean score (in [0, 1], None if unknown) makes it a complaint; a high one
-    proves nothing.
+    Whole texts speak of other things too: there a theme needs a majority, and to fit the tone.
     """
-    said: dict[str, list[str]] = {}
-    for language, text in zip(events["language"].to_pylist(), events["text"].to_pylist(), strict=True):
-        clauses = [part for part in _CLAUSE.split(text) if any(term in part.lower() for term in terms)]
-        name = language if language in reader.tables else reader.default
-        said.setdefault(name, []).append("\n".join(clauses))
-    total = 0
-    for name, texts in said.items():
-        readings = read(tokenise(pa.array(texts, pa.string()), name), reader.tables[name])
-        total += int(np.clip(readings.sentiment, -3, 3).sum())
-    mean = total / events.num_rows
-    if mean >= MOOD:
-        return "praise"
-    unhappy = mean_score is not None and mean_score <= LOW_SCORE
-    return "complaint" if mean <= -MOOD or unhappy else "mixed"
+    spoken, size = _most_spoken(said.themes)
+    if spoken is not None and size >= SHARED_THEME * len(rows):
+        return themes[spoken]
+    around, size = _most_spoken([{one for one in row["themes"] if _fits(themes[one], tone)} for row in rows])
+    return themes[around] if around is not None and 2 * size > len(rows) else None
+
+
+def _most_spoken(themes: Sequence[Collection[int]]) -> tuple[int | None, int]:
+    """The theme of the most texts and their number, the lowest id of equals; themes: of each text."""
+    counted = Counter(one for several in themes for one in several)
+    return min(counted.items(), key=lambda item: (-item[1], item[0]), default=(None, 0))
+
+
+def _fits(theme: Theme, tone: str) -> bool:
+    """Praise around a complaint is about something else, and the reverse."""
+    return theme.polarity == "neutral" or (theme.polarity == "praise") == (tone == "praise")
 
 
 def _shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
