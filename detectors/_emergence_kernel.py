@@ -1,5 +1,7 @@
 """Compiled core of `detectors.emergence`: an open-addressing table of features and one step over a bucket.
 
+A table serves one perimeter or a whole tree of them: its keys are features, mixed with the perimeter's salt.
+
 All logarithms and exponentials of the detector are taken here, one feature at a time and in the order of
 its own history, so results do not depend on how features are ordered or grouped.
 """
@@ -11,14 +13,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-LEARNED, FIRST_BUCKET, NEXT_BUCKET, WEIGHT, EXPOSURE, TESTS, TEST_WEIGHT, USED = range(8)
-TOTALS = 8
+LEARNED, FIRST_BUCKET, NEXT_BUCKET, WEIGHT, EXPOSURE, TESTS, TEST_WEIGHT = range(7)
+TOTALS = 7
 """Totals of a perimeter: buckets learned, number of the first and of the next one, discounted exposure as of
-the last one, plain exposure so far, discounted tests and buckets, features in the table."""
+the last one, plain exposure so far, discounted tests and buckets."""
 
 
 class State(NamedTuple):
-    """Columns of the table, all of the table's capacity; id 0 is an empty place."""
+    """Columns of the table, all of the table's capacity; id 0 is an empty place. An id is a `_key`."""
 
     ids: NDArray[np.uint64]
     shape: NDArray[np.float64]
@@ -34,10 +36,45 @@ class State(NamedTuple):
     """Authors since the running episode began."""
     last: NDArray[np.int32]
     since: NDArray[np.int32]
+    followed: NDArray[np.int32]
+    """Bucket of the last mention since an alarm, NEVER if there was none."""
+
+
+class Bucket(NamedTuple):
+    """What perimeters heard in a bucket, one after the other, each after the perimeter it looks up to.
+
+    slots, salts: row in the totals and salt of each, shape (perimeters,). starts: first entry of each, then
+    the number of entries. exposures: authors who wrote. features, counts: shape (entries,). above: entry of
+    the same feature in the wider perimeter, -1 where `prior` and `season` say what it would.
+    """
+
+    slots: NDArray[np.int64]
+    salts: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    exposures: NDArray[np.int64]
+    features: NDArray[np.uint64]
+    counts: NDArray[np.int64]
+    above: NDArray[np.int64]
+    prior: NDArray[np.float64]
+    season: NDArray[np.float64]
+
+
+class Scores(NamedTuple):
+    """Columns that a step fills, one value an entry; see `detectors.emergence.EmergenceScores`."""
+
+    log_e: NDArray[np.float64]
+    statistic: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    rate: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    since: NDArray[np.int32]
+    followed: NDArray[np.bool_]
 
 
 STATE = State._fields
 SMALLEST = 64
+NEVER = -(2**31)
 OVER = 0.5
 """Evidence under which a running episode is over."""
 
@@ -51,6 +88,7 @@ class Constants(NamedTuple):
     base_rate: float
     dispersion: float
     warm_up: int
+    follow: int
     ratios: NDArray[np.float64]
     log_ratios: NDArray[np.float64]
 
@@ -67,7 +105,15 @@ def empty_state(capacity: int = SMALLEST) -> State:
     """A table without features."""
     one, two, three, four, five, six = (np.zeros(capacity, np.float64) for _ in range(6))
     last, since = np.zeros(capacity, np.int32), np.zeros(capacity, np.int32)
-    return State(np.zeros(capacity, np.uint64), one, two, three, four, five, six, last, since)
+    followed = np.full(capacity, NEVER, np.int32)
+    return State(np.zeros(capacity, np.uint64), one, two, three, four, five, six, last, since, followed)
+
+
+def empty_scores(size: int) -> Scores:
+    """Room for the scores of a bucket."""
+    one, two, three, four, five, six = np.empty((6, size))
+    since, followed = np.empty(size, np.int32), np.empty(size, np.bool_)
+    return Scores(one, two, three, four, five, six, since, followed)
 
 
 def with_room(state: State, used: int, more: int) -> State:
@@ -112,6 +158,13 @@ def _find(ids: Any, feature: Any) -> Any:
 
 
 @njit(cache=True)
+def _key(feature: Any, salt: Any) -> Any:
+    """Id of a feature of a perimeter; salt 0 leaves it as it is. Never 0."""
+    key = feature ^ salt
+    return key if key != 0 else np.uint64(1)
+
+
+@njit(cache=True)
 def _places(ids: Any, features: Any) -> Any:
     places = np.empty(features.size, np.int64)
     for i in range(features.size):
@@ -134,12 +187,14 @@ def extent(features: Any, counts: Any) -> Any:
 
 
 @njit(cache=True)
-def restart(state: Any, features: Any) -> None:
-    """End the running episodes of some features."""
-    for feature in features:
-        place = _find(state.ids, feature)
-        if state.ids[place] == feature:
+def restart(state: Any, features: Any, salts: Any) -> None:
+    """End the running episodes of some features, and follow them from their last mention on."""
+    for i in range(features.size):
+        key = _key(features[i], salts[i])
+        place = _find(state.ids, key)
+        if state.ids[place] == key:
             state.statistic[place] = 0.0
+            state.followed[place] = state.last[place]
 
 
 @njit(cache=True)
@@ -151,6 +206,25 @@ def _log_mean_exp(values: Any) -> Any:
     for value in values:
         total += math.exp(value - top)
     return top + math.log(total / values.size)
+
+
+@njit(cache=True)
+def _bucket_ratio(y: Any, shape: Any, scale: Any, exposure: Any, constants: Any, terms: Any) -> Any:
+    """Log e-value of y authors out of the exposure, the rate being Gamma(shape, scale)."""
+    for k in range(terms.size):
+        ratio = constants.ratios[k]
+        terms[k] = y * constants.log_ratios[k] + (shape + y) * math.log(
+            (scale + exposure) / (scale + ratio * exposure)
+        )
+    return _log_mean_exp(terms)
+
+
+@njit(cache=True)
+def _silence_ratio(shape: Any, scale: Any, silent: Any, constants: Any, terms: Any) -> Any:
+    """Log e-value of no mention by `silent` authors."""
+    for k in range(terms.size):
+        terms[k] = shape * math.log(scale / (scale + (constants.ratios[k] - 1.0) * silent))
+    return _log_mean_exp(terms)
 
 
 @njit(cache=True)
@@ -168,87 +242,96 @@ def _episode(observed: Any, expected: Any, constants: Any, terms: Any) -> Any:
 def step(
     state: Any,
     totals: Any,
-    features: Any,
-    counts: Any,
-    exposure: float,
-    bucket: int,
-    prior: Any,
-    season: Any,
+    heard: Any,
+    number: int,
     constants: Any,
-    looked_at: float,
+    looked_at: Any,
     learn: bool,
-    log_e: Any,
-    statistic: Any,
-    evidence: Any,
-    rate: Any,
-    since: Any,
-    observed: Any,
-    expected: Any,
-) -> None:
-    """Judge one bucket into the last seven arrays and, if `learn`, learn it afterwards."""
-    first = totals[LEARNED] == 0
-    gap = bucket - (totals[NEXT_BUCKET] - 1)
-    weight = 0.0 if first else totals[WEIGHT] * math.exp(gap * constants.log_decay)
-    before = totals[EXPOSURE]
-    judged = bucket - (bucket if first else totals[FIRST_BUCKET]) >= constants.warm_up
+    scores: Any,
+) -> Any:
+    """Judge bucket `number` into `scores` and, if `learn`, learn it afterwards.
+
+    totals: shape (slots, TOTALS). looked_at: as in `Emergence.learn_many`, one for each perimeter. Returns
+    how many features the table gained.
+    """
     terms = np.empty(constants.ratios.size, np.float64)
-    for i in range(features.size):
-        place = _find(state.ids, features[i])
-        known = state.ids[place] == features[i]
-        own = 0.0
-        if known:
-            own = state.shape[place] * math.exp((bucket - state.last[place]) * constants.log_decay)
-        shape = own + constants.strength
-        scale = (weight + constants.strength / max(prior[i], constants.base_rate)) / season[i]
-        rate[i] = shape / scale
+    gained = 0
+    for group in range(heard.slots.size):
+        total = totals[heard.slots[group]]
+        exposure, salt = float(heard.exposures[group]), heard.salts[group]
+        first = total[LEARNED] == 0
+        gap = number - (total[NEXT_BUCKET] - 1)
+        weight = 0.0 if first else total[WEIGHT] * math.exp(gap * constants.log_decay)
+        before = total[EXPOSURE]
+        judged = number - (number if first else total[FIRST_BUCKET]) >= constants.warm_up
+        for i in range(heard.starts[group], heard.starts[group + 1]):
+            parent = heard.above[i]
+            if parent >= 0:
+                heard.season[i] = heard.season[parent]
+                heard.prior[i] = scores.rate[parent] / heard.season[parent]
+            season = heard.season[i]
+            key = _key(heard.features[i], salt)
+            place = _find(state.ids, key)
+            known = state.ids[place] == key
+            own = 0.0
+            if known:
+                own = state.shape[place] * math.exp((number - state.last[place]) * constants.log_decay)
+            shape = own + constants.strength
+            scale = (weight + constants.strength / max(heard.prior[i], constants.base_rate)) / season
+            rate = shape / scale
+            scores.rate[i] = rate
 
-        running = state.statistic[place] if known else 0.0
-        if running > 0.0:
-            silent = min(before - state.seen_exposure[place], weight)
-            for k in range(terms.size):
-                terms[k] = shape * math.log(scale / (scale + (constants.ratios[k] - 1.0) * silent))
-            faded = running * math.exp((bucket - state.last[place]) * constants.log_fade)
-            running = max(0.0, faded + _log_mean_exp(terms))
-            if running < OVER:
-                running = 0.0
-        y = counts[i]
-        for k in range(terms.size):
-            ratio = constants.ratios[k]
-            terms[k] = y * constants.log_ratios[k] + (shape + y) * math.log(
-                (scale + exposure) / (scale + ratio * exposure)
-            )
-        log_e[i] = _log_mean_exp(terms)
-        if running > 0.0:
-            base, start, begun = state.base[place], state.start_exposure[place], state.since[place]
-            heard = state.authors[place]
-        else:
-            base, start, begun, heard = rate[i], before, bucket, 0.0
-        statistic[i] = running + log_e[i] if judged else 0.0
-        since[i] = begun
-        observed[i] = heard + y
-        expected[i] = base * (before + exposure - start)
-        evidence[i] = statistic[i]
-        if statistic[i] >= looked_at:
-            evidence[i] = min(statistic[i], _episode(observed[i], expected[i], constants, terms))
+            running = state.statistic[place] if known else 0.0
+            if running > 0.0:
+                silent = min(before - state.seen_exposure[place], weight)
+                faded = running * math.exp((number - state.last[place]) * constants.log_fade)
+                running = max(0.0, faded + _silence_ratio(shape, scale, silent, constants, terms))
+                if running < OVER:
+                    running = 0.0
+            y = heard.counts[i]
+            if running > 0.0:
+                base, start, begun = state.base[place], state.start_exposure[place], state.since[place]
+                said = state.authors[place] + y
+            else:
+                base, start, begun, said = rate, before, number, 0.0 + y
+            log_e = 0.0
+            # No more than expected and nothing running: no ratio above 1 can gain by it.
+            if looked_at[group] <= 0.0 or (judged and (running > 0.0 or y > rate * exposure)):
+                log_e = _bucket_ratio(y, shape, scale, exposure, constants, terms)
+            statistic = running + log_e if judged else 0.0
+            expected = base * (before + exposure - start)
+            scores.log_e[i] = log_e
+            scores.statistic[i] = statistic
+            scores.since[i] = begun
+            scores.observed[i] = said
+            scores.expected[i] = expected
+            scores.evidence[i] = statistic
+            if statistic >= looked_at[group]:
+                scores.evidence[i] = min(statistic, _episode(said, expected, constants, terms))
+            followed = known and y > 0 and state.followed[place] > max(NEVER, number - constants.follow)
+            scores.followed[i] = followed
 
-        if learn and y > 0:
-            totals[USED] += state.ids[place] == 0
-            state.ids[place] = features[i]
-            state.shape[place] = own + y
-            state.statistic[place] = max(0.0, statistic[i])
-            state.base[place] = base
-            state.start_exposure[place] = start
-            state.since[place] = begun
-            state.authors[place] = heard + y
-            state.seen_exposure[place] = before + exposure
-            state.last[place] = bucket
-    if learn:
-        decay = math.exp(gap * constants.log_decay)
-        if first:
-            totals[FIRST_BUCKET] = bucket
-        totals[LEARNED] += 1
-        totals[NEXT_BUCKET] = bucket + 1
-        totals[WEIGHT] = weight + exposure
-        totals[EXPOSURE] = before + exposure
-        totals[TESTS] = totals[TESTS] * (0.0 if first else decay) + features.size
-        totals[TEST_WEIGHT] = totals[TEST_WEIGHT] * (0.0 if first else decay) + 1.0
+            if learn and y > 0:
+                gained += not known
+                state.ids[place] = key
+                state.shape[place] = own + y
+                state.statistic[place] = max(0.0, statistic)
+                state.base[place] = base
+                state.start_exposure[place] = start
+                state.since[place] = begun
+                state.authors[place] = said
+                state.seen_exposure[place] = before + exposure
+                state.last[place] = number
+                state.followed[place] = number if followed else NEVER
+        if learn:
+            decay = math.exp(gap * constants.log_decay)
+            if first:
+                total[FIRST_BUCKET] = number
+            total[LEARNED] += 1
+            total[NEXT_BUCKET] = number + 1
+            total[WEIGHT] = weight + exposure
+            total[EXPOSURE] = before + exposure
+            tests = heard.starts[group + 1] - heard.starts[group]
+            total[TESTS] = total[TESTS] * (0.0 if first else decay) + tests
+            total[TEST_WEIGHT] = total[TEST_WEIGHT] * (0.0 if first else decay) + 1.0
+    return gained

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _emergence_kernel as kernel
+from detectors._emergence_table import EmergenceTable
 from detectors.features import feature_id
 
 Ids = NDArray[np.uint64]
@@ -27,7 +29,8 @@ class EmergenceScores:
     log_e: natural log of the bucket's e-value, above 0 favours a rise. statistic: natural log of the
     sequential evidence, this bucket included. evidence: the same, but no more than the episode as a whole
     gives: what to compare with a threshold. rate: expected share of authors, before this bucket. since:
-    first bucket of the running episode. observed, expected: authors since then. All of shape (features,).
+    first bucket of the running episode. observed, expected: authors since then. followed: mentioned here
+    and, not long ago, flagged or followed (see `Emergence.restart`). All of shape (features,).
     """
 
     log_e: Floats
@@ -37,6 +40,16 @@ class EmergenceScores:
     since: Buckets
     observed: Floats
     expected: Floats
+    followed: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, scores: kernel.Scores) -> "EmergenceScores":
+        """The columns that the kernel filled."""
+        return cls(**scores._asdict())
+
+    def part(self, entries: slice) -> "EmergenceScores":
+        """The scores of some features."""
+        return EmergenceScores(*(getattr(self, name)[entries] for name in self.__slots__))
 
 
 class Emergence(AnomalyDetector):
@@ -71,6 +84,8 @@ class Emergence(AnomalyDetector):
         episode as a whole must be beyond that; above 0.
     warm_up
         Buckets that are learned without being judged; at least 0.
+    follow
+        Buckets after an alarm, or after a later mention, in which a feature is followed; at least 1.
     exposure
         Key of `x` that holds n in the one-at-a-time interface.
 
@@ -99,6 +114,7 @@ class Emergence(AnomalyDetector):
         fade: float = 14.0,
         dispersion: float = 1.0,
         warm_up: int = 28,
+        follow: int = 28,
         exposure: str = "n",
     ) -> None:
         if half_life < 1:
@@ -117,6 +133,8 @@ class Emergence(AnomalyDetector):
             raise ValueError(f"dispersion is {dispersion}; it must be above 0")
         if warm_up < 0:
             raise ValueError(f"warm_up is {warm_up} buckets; it must be at least 0")
+        if follow < 1:
+            raise ValueError(f"follow is {follow} buckets; it must be at least 1")
         self.half_life = half_life
         self.strength = strength
         self.ratios = ratios
@@ -125,11 +143,9 @@ class Emergence(AnomalyDetector):
         self.fade = fade
         self.dispersion = dispersion
         self.warm_up = warm_up
+        self.follow = follow
         self.exposure = exposure
-        self._state = kernel.empty_state()
-        self._alone = self._constants(base_strength)
-        self._pooled = self._constants(strength)
-        self._totals = np.zeros(kernel.TOTALS, dtype=np.float64)
+        self._table = EmergenceTable(1)
 
     # one bucket at a time, as river users know it -------------------------------------------------
 
@@ -183,14 +199,23 @@ class Emergence(AnomalyDetector):
     ) -> EmergenceScores:
         """Learn a bucket; returns the scores it had before it was learned. Arguments as in `score_many`.
 
-        looked_at: statistic under which `evidence` is not capped by the episode, to save the time: any value
-        that is no threshold yet.
+        looked_at: statistic that matters, such as a threshold. Where it is above 0, time is saved on what
+        lies below: `evidence` is not capped by the episode, and `log_e` is 0 for features that are mentioned
+        no more than expected, with no evidence before, or are not judged yet.
         """
         return self._step(features, counts, exposure, bucket, prior, season, looked_at, learn=True)
 
+    def rates(self, features: Ids, *, bucket: int) -> Floats:
+        """Expected share of authors at `bucket`, without prior or season; shape (features,)."""
+        nobody = np.zeros(features.size, np.int64)
+        return self._step(features, nobody, 0, bucket, None, None, math.inf, learn=False).rate
+
     def restart(self, features: Ids) -> None:
-        """Begin the evidence of some features anew, as after an alarm; what was learned stays."""
-        kernel.restart(self._state, features)
+        """Begin the evidence of some features anew, as after an alarm; what was learned stays.
+
+        From then on they are followed, as long as they are mentioned every `follow` buckets.
+        """
+        self._table.restart(features, np.zeros(features.size, np.uint64))
 
     @property
     def next_bucket(self) -> int:
@@ -211,37 +236,37 @@ class Emergence(AnomalyDetector):
     @property
     def features(self) -> int:
         """Features in memory."""
-        return int(self._totals[kernel.USED])
+        return self._table.used
 
     def forget(self, *, below: float, bucket: int) -> int:
         """Drop features whose discounted count at `bucket` is under `below` authors; returns how many."""
-        kept = kernel.kept(self._state, bucket, self._log_decay, below)
-        dropped = self.features - kept.size
-        if dropped:
-            self._state = kernel.rehash(self._state, kept, kernel.capacity_for(kept.size))
-            self._totals[kernel.USED] = kept.size
-        return dropped
+        return self._table.forget(bucket, self.constants.log_decay, below)
 
     # checkpoints -------------------------------------------------------------------------------------
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """The learned state as named arrays, features in id order: equal states give equal arrays."""
-        order = kernel.ordered(self._state)
-        arrays = {name: getattr(self._state, name)[order] for name in kernel.STATE}
-        return {**arrays, "totals": self._totals.copy()}
+        return self._table.state_arrays()
 
     def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what `state_arrays` gave."""
-        columns = kernel.State(*(arrays[name] for name in kernel.STATE))
-        everything = np.arange(columns.ids.size)
-        self._state = kernel.rehash(columns, everything, kernel.capacity_for(everything.size))
-        self._totals = arrays["totals"].copy()
+        self._table.load_state_arrays(arrays)
 
     # ------------------------------------------------------------------------------------------------
 
     @property
-    def _log_decay(self) -> float:
-        return math.log(0.5) / self.half_life
+    def _totals(self) -> Floats:
+        totals: Floats = self._table.totals[0]
+        return totals
+
+    @cached_property
+    def _alone(self) -> kernel.Constants:
+        return self._constants(self.base_strength)
+
+    @cached_property
+    def constants(self) -> kernel.Constants:
+        """The parameters as compiled code takes them, where a wider perimeter gives the prior."""
+        return self._constants(self.strength)
 
     def _columns(self, x: Mapping[str, float]) -> tuple[list[str], Ids, Counts, int]:
         names = [name for name, count in x.items() if name != self.exposure and count]
@@ -264,45 +289,33 @@ class Emergence(AnomalyDetector):
     ) -> EmergenceScores:
         size = features.size
         self._check(features, counts, exposure, bucket, prior, season)
-        constants = self._pooled
+        constants = self.constants
         if prior is None:
             prior, constants = np.full(size, self.base_rate), self._alone
-        if season is None:
-            season = np.ones(size)
-        if learn:
-            self._state = kernel.with_room(self._state, self.features, size)
-        log_e, statistic, evidence, rate, observed, expected = np.empty((6, size))
-        since = np.empty(size, np.int32)
-        kernel.step(
-            self._state,
-            self._totals,
-            features,
-            counts,
-            float(exposure),
-            bucket,
-            prior,
-            season,
-            constants,
-            looked_at,
-            learn,
-            log_e,
-            statistic,
-            evidence,
-            rate,
-            since,
-            observed,
-            expected,
+        heard = kernel.Bucket(
+            slots=np.zeros(1, np.int64),
+            salts=np.zeros(1, np.uint64),
+            starts=np.array([0, size]),
+            exposures=np.array([exposure]),
+            features=features,
+            counts=counts,
+            above=np.full(size, -1),
+            prior=prior,
+            season=np.ones(size) if season is None else season,
         )
-        return EmergenceScores(log_e, statistic, evidence, rate, since, observed, expected)
+        return EmergenceScores.of(
+            self._table.step(heard, bucket, constants, np.array([looked_at]), learn=learn)
+        )
 
     def _constants(self, strength: float) -> kernel.Constants:
         return kernel.Constants(
-            self._log_decay,
+            math.log(0.5) / self.half_life,
             math.log(0.5) / self.fade,
             float(strength),
             self.base_rate,
             self.dispersion,
             self.warm_up,
+            self.follow,
             np.array(self.ratios, np.float64),
             np.array([math.log(ratio) for ratio in self.ratios]),
         )

@@ -19,23 +19,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.log import EventLog, Piece
+from detectors.emergence_tree import EmergenceTree
 from detectors.schemas import FEATURE_TALLY, SUPPORT
 from pipelines.stages.detect import (
     Detection,
-    DivisionState,
-    Found,
     RootState,
     detect_division,
     detect_root,
+    last_bucket,
     merge_tallies,
 )
 from pipelines.stages.division import Division
+from pipelines.stages.finds import Found
 from pipelines.stages.tally import CELLS, cells, root_cells
 from pipelines.stages.understand import UNDERSTOOD, Reader, understand
 
 BATCH_ROWS = 16_384
 _FOUND = ".found"
 _ROOT = ".root"
+_REMEMBERED = ".rows"
 """Names of files beside those of divisions, which cannot be called so."""
 
 
@@ -101,9 +103,11 @@ def _reader_file(work: Path) -> Path:
 
 def lay_out(name: str, batches: Iterable[pa.RecordBatch], step: Step, plan: Plan) -> Division:
     """A division's rows behind those it remembers, ready to be counted."""
-    state = _division_state(name, step, plan)
+    remembered = _load(plan, step.number, name + _REMEMBERED)
+    if remembered is None:
+        remembered = UNDERSTOOD.empty_table()
     rows = pa.Table.from_batches(list(batches), UNDERSTOOD)
-    return Division(name, rows, state.remembered, window=plan.detection.window)
+    return Division(name, rows, remembered, window=plan.detection.window)
 
 
 def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, pa.Table]:
@@ -117,9 +121,13 @@ def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.
 
 def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -> Shard:
     """Judge a division's perimeters with what the root tells, and sum its cells."""
-    state = _division_state(division.name, step, plan)
-    found = detect_division(division, view, state, plan.root, plan.detection)
-    _save(plan, step.number + 1, division.name, state)
+    tree = _load(plan, step.number, division.name) or EmergenceTree(plan.detection.estimator())
+    found = detect_division(division, view, tree, plan.root, plan.detection)
+    _save(plan, step.number + 1, division.name, tree)
+    last = last_bucket(division, view)
+    if last is not None:
+        remembered = division.to_remember(last, plan.detection.window)
+        _save(plan, step.number + 1, division.name + _REMEMBERED, remembered)
     return Shard(found, cells(division.new_rows))
 
 
@@ -148,10 +156,6 @@ def kept(step: Step, plan: Plan) -> Shard:
 def discard(step: Step, plan: Plan) -> None:
     """Remove what a finished step started from and found."""
     shutil.rmtree(_place(plan, step.number, _ROOT).parent, ignore_errors=True)
-
-
-def _division_state(name: str, step: Step, plan: Plan) -> DivisionState:
-    return _load(plan, step.number, name) or DivisionState()
 
 
 def _place(plan: Plan, number: int, shard: str) -> Path:

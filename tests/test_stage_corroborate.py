@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from detectors.schemas import CANDIDATE, SUPPORT
 from pipelines.stages.corroborate import Corroboration, Story, corroborate, within
-from pipelines.stages.detect import Detection, Found
+from pipelines.stages.detect import Detection
+from pipelines.stages.finds import Found
 
 LILLE, ARRAS, NICE = "e/nord/lille", "e/nord/arras", "e/sud/nice"
 DETECTION = Detection(min_authors=4, window=10)

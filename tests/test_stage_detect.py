@@ -9,18 +9,19 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from detectors.emergence_tree import EmergenceTree
 from detectors.features import THEME, feature_id
 from detectors.schemas import CANDIDATE, FEATURE_TALLY, SUPPORT
 from pipelines.stages.detect import (
     Detection,
-    DivisionState,
-    Found,
     RootState,
     detect_division,
     detect_root,
+    last_bucket,
     merge_tallies,
 )
 from pipelines.stages.division import Division
+from pipelines.stages.finds import Found
 from pipelines.stages.understand import UNDERSTOOD
 
 USUAL, NEW, WAIT = feature_id("attente"), feature_id("odeur"), feature_id("wait", THEME)
@@ -70,7 +71,9 @@ class Stream:
 def run(stream: Stream, detection: Detection = DETECTION, cuts: tuple[int, ...] = ()) -> Found:
     """What all slices find, the root's candidates first."""
     root = RootState(detection.estimator())
-    states = {name: DivisionState() for name in sorted({division(row) for row in stream.rows})}
+    names = sorted({division(row) for row in stream.rows})
+    trees = {name: EmergenceTree(detection.estimator()) for name in names}
+    remembered = {name: UNDERSTOOD.empty_table() for name in names}
     candidates, support = [CANDIDATE.empty_table()], [SUPPORT.empty_table()]
     for start, end in itertools.pairwise([FIRST, *(FIRST + cut for cut in cuts), FIRST + 1_000]):
         rows = [row for row in stream.rows if start <= row["bucket"] < end]
@@ -78,16 +81,19 @@ def run(stream: Stream, detection: Detection = DETECTION, cuts: tuple[int, ...] 
             Division(
                 name,
                 pa.Table.from_pylist([row for row in rows if division(row) == name], UNDERSTOOD),
-                state.remembered,
+                remembered[name],
                 window=detection.window,
             )
-            for name, state in states.items()
+            for name in names
         ]
         tally = merge_tallies(FEATURE_TALLY.empty_table(), *(part.tally() for part in divisions))
         view, flagged = detect_root(tally, root, "e", detection)
         candidates.append(flagged)
         for part in divisions:
-            found = detect_division(part, view, states[part.name], "e", detection)
+            found = detect_division(part, view, trees[part.name], "e", detection)
+            last = last_bucket(part, view)
+            if last is not None:
+                remembered[part.name] = part.to_remember(last, detection.window)
             candidates.append(found.candidates)
             support.append(found.support)
     return Found(pa.concat_tables(candidates), pa.concat_tables(support))

@@ -9,7 +9,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 from detectors.schemas import FEATURE_TALLY
 from pipelines.stages.detect import merge_tallies
 from pipelines.stages.division import Division
-from pipelines.stages.mentions import count, supporters
+from pipelines.stages.mentions import Counted, count, supporters
 from pipelines.stages.understand import UNDERSTOOD
 
 TOP = "e/nord"
@@ -118,19 +117,28 @@ def expected_count(rows: list[Row], bucket: int, perimeter: str, window: int) ->
 
 
 def counted(division: Division, bucket: int) -> dict[str, tuple[dict[int, int], int]]:
-    """What `count` gives for every perimeter with rows in a bucket."""
-    start, end = division.span(bucket, bucket)
-    found = {}
-    for depth in range(division.rows.paths.shape[1]):
-        for node in np.unique(division.rows.paths[start:end, depth]).tolist():
-            if node >= 0:
-                features, authors, exposure = count(
-                    division.rows, division.marks, start, end, node=node, depth=depth
-                )
-                assert features.tolist() == sorted(features.tolist())
-                path, _ = division.nodes[node]
-                found[path] = (dict(zip(features.tolist(), authors.tolist(), strict=True)), exposure)
-    return found
+    """What `count` gives for every perimeter with texts in a bucket."""
+    one = count(division.rows, division.marks, *division.span(bucket, bucket), depths=division.depths)
+    paths = [division.nodes[node][0] for node in one.nodes.tolist()]
+    assert one.depths.tolist() == [path.count("/") - TOP.count("/") for path in paths]
+    spans = [slice(start, end) for start, end in itertools.pairwise(one.starts.tolist())]
+    for path, span in zip(paths, spans, strict=True):
+        assert_found_above(one, paths, spans, path, span)
+    return {
+        path: (dict(zip(one.features[span].tolist(), one.authors[span].tolist(), strict=True)), exposure)
+        for path, span, exposure in zip(paths, spans, one.exposures.tolist(), strict=True)
+    }
+
+
+def assert_found_above(one: Counted, paths: list[str], spans: list[slice], path: str, span: slice) -> None:
+    """Each entry leads to the same feature of the parent."""
+    above = one.above[span].tolist()
+    if path == TOP:
+        assert set(above) <= {-1}
+        return
+    parent = spans[paths.index(path.rpartition("/")[0])]
+    assert all(parent.start <= place < parent.stop for place in above)
+    assert one.features[above].tolist() == one.features[span].tolist()
 
 
 def ancestors(path: str) -> list[str]:
@@ -156,7 +164,8 @@ def test_every_perimeter_counts_distinct_authors(rows: list[Row], window: int, o
     order.shuffle(shuffled)
     division = Division(TOP, understood(shuffled), UNDERSTOOD.empty_table(), window=window)
     for bucket in sorted({row.bucket for row in rows}):
-        perimeters = {perimeter for row in rows if row.bucket == bucket for perimeter in ancestors(row.path)}
+        heard = [row for row in rows if row.bucket == bucket and row.writes]
+        perimeters = {perimeter for row in heard for perimeter in ancestors(row.path)}
         expected = {perimeter: expected_count(rows, bucket, perimeter, window) for perimeter in perimeters}
         assert counted(division, bucket) == expected
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from pipelines.stages.detect import Detection, Found
+from pipelines.stages.detect import Detection
+from pipelines.stages.finds import Found
 
 SAME_STORY = 0.5
 NOT_A_PART = 0.25

@@ -6,22 +6,21 @@ its parent's rate as prior. Score first, then learn.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.emergence import Emergence, EmergenceScores
-from detectors.features import THEME
-from detectors.schemas import CANDIDATE, FEATURE_TALLY, ROOT_VIEW, SUPPORT
+from detectors.emergence_tree import EmergenceTree, Heard
+from detectors.schemas import FEATURE_TALLY, ROOT_VIEW
 from detectors.season import SeasonMemory
-from pipelines.stages.division import Division, list_offsets
-from pipelines.stages.mentions import count, supporters
-from pipelines.stages.understand import UNDERSTOOD
+from pipelines.stages.division import Division
+from pipelines.stages.finds import Candidates, Found, Supports
+from pipelines.stages.mentions import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,7 @@ class Detection:
             fade=self.fade,
             dispersion=self.dispersion,
             warm_up=self.warm_up,
+            follow=self.window,
         )
 
     def threshold(self, tests_per_bucket: float) -> float:
@@ -63,18 +63,9 @@ class Detection:
         tests = max(1.0, tests_per_bucket) * self.buckets_a_year
         return max(0.0, math.log(tests / self.false_alerts))
 
-
-Followed = dict[int, int]
-"""Features that were flagged at a perimeter, to the bucket they were last heard in: stories grow by them."""
-
-
-@dataclass(slots=True)
-class DivisionState:
-    """What a division carries from one slice to the next: its estimators and the rows of the window."""
-
-    estimators: dict[str, Emergence] = field(default_factory=dict)
-    followed: dict[str, Followed] = field(default_factory=dict)
-    remembered: pa.Table = field(default_factory=UNDERSTOOD.empty_table)
+    def forgets_between(self, before: int, after: int) -> bool:
+        """Whether a span of `forget_every` ends between two buckets."""
+        return before // self.forget_every != after // self.forget_every
 
 
 @dataclass(slots=True)
@@ -83,15 +74,6 @@ class RootState:
 
     estimator: Emergence
     season: SeasonMemory = field(default_factory=SeasonMemory)
-    followed: Followed = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Tables of CANDIDATE and SUPPORT."""
-
-    candidates: pa.Table
-    support: pa.Table
 
 
 def merge_tallies(*tallies: pa.Table) -> pa.Table:
@@ -106,248 +88,169 @@ def detect_root(
     tally: pa.Table, state: RootState, root: str, detection: Detection
 ) -> tuple[pa.Table, pa.Table]:
     """Judge and learn the summed tally; gives ROOT_VIEW and the root's CANDIDATEs. Changes `state`."""
-    views, found = [ROOT_VIEW.empty_table()], [CANDIDATE.empty_table()]
+    estimator, season = state.estimator, state.season
+    views, candidates = [ROOT_VIEW.empty_table()], Candidates(detection.window)
     for bucket, features, authors, exposure in _buckets(tally):
-        estimator = state.estimator
-        before = estimator.next_bucket
-        plain = estimator.score_many(features, authors, exposure=exposure, bucket=bucket)
-        season = state.season.factor(features, plain.rate, bucket=bucket)
-        threshold = detection.threshold(estimator.tests_per_bucket)
+        before, threshold = estimator.next_bucket, detection.threshold(estimator.tests_per_bucket)
+        rates = estimator.rates(features, bucket=bucket)
+        factor = season.factor(features, rates, bucket=bucket)
         scores = estimator.learn_many(
-            features, authors, exposure=exposure, bucket=bucket, season=season, looked_at=threshold
+            features, authors, exposure=exposure, bucket=bucket, season=factor, looked_at=threshold
         )
+        season.learn(features, authors, exposure=exposure, bucket=bucket)
         flagged = _alarms(scores, authors, threshold, detection)
-        estimator.restart(features[flagged])
-        again = _follow(state.followed, features, authors, flagged, bucket, detection)
-        since = np.where(flagged, np.maximum(scores.since, bucket - detection.window + 1), bucket)
-        asked = pa.array(since, pa.int32(), mask=~(flagged | again))
-        views.append(
-            pa.table([_same(bucket, features.size), features, plain.rate, season, asked], schema=ROOT_VIEW)
-        )
-        found.append(_candidates(bucket, root, features, scores, flagged, threshold, estimator, detection))
-        state.season.learn(features, authors, exposure=exposure, bucket=bucket)
-        _forget(estimator, before, bucket, detection)
+        if flagged.any():
+            estimator.restart(features[flagged])
+            candidates.add(bucket, root, features, scores, flagged, threshold, estimator.buckets)
+        told = flagged | scores.followed
+        since = pa.array(_asked_since(scores, flagged, bucket, detection), pa.int32(), mask=~told)
+        columns = [np.full(features.size, bucket, np.int32), features, rates, factor, since]
+        views.append(pa.table(columns, schema=ROOT_VIEW))
+        if detection.forgets_between(before, bucket + 1):
+            estimator.forget(below=detection.forget_below, bucket=bucket)
     # One chunk a column: engines pass these on, and each chunk costs.
-    return pa.concat_tables(views).combine_chunks(), pa.concat_tables(found).combine_chunks()
+    return pa.concat_tables(views).combine_chunks(), candidates.table()
 
 
 def detect_division(
-    division: Division, view: pa.Table, state: DivisionState, root: str, detection: Detection
+    division: Division, view: pa.Table, tree: EmergenceTree, root: str, detection: Detection
 ) -> Found:
-    """Judge and learn a division's new buckets. view: ROOT_VIEW of the same buckets. Changes `state`.
+    """Judge and learn a division's new buckets. view: ROOT_VIEW of the same buckets. Changes `tree`.
 
     Support is given for the division's own candidates and, as far as its rows go, for the root's. Later
     mentions of a flagged feature come as support without a candidate, a bucket at a time.
     """
-    found = _Finds(division, detection.window)
-    views = {bucket: columns for bucket, *columns in _view_buckets(view)}
-    for bucket in division.buckets.tolist():
-        if bucket in views and division.name != root:
-            features, rates, season, _ = views[bucket]
-            _judge_levels(division, bucket, _Above(features, rates, season), state, detection, found)
-    for bucket, (features, _, _, since) in views.items():
-        asked = np.flatnonzero(since >= 0)
-        for feature, first in zip(features[asked].tolist(), since[asked].tolist(), strict=True):
-            found.support(bucket, root, 0, 0, feature, first)
-    last = max((int(b) for b in (*views, *division.buckets.tolist())), default=None)
-    if last is not None:
-        state.remembered = division.to_remember(last, detection.window)
-    return found.tables()
+    judge = _DivisionJudge(division, _Told(view), tree, detection)
+    for bucket in division.buckets.tolist() if division.name != root else []:
+        judge.judge(bucket)
+    for bucket, feature, since in judge.told.asked():
+        judge.supports.add(bucket, root, 0, 0, feature, since)
+    return Found(judge.candidates.table(), judge.supports.table())
 
 
-@dataclass(frozen=True, slots=True)
-class _Above:
-    """Rates of a wider perimeter before the bucket, and the season, per feature in order of id."""
-
-    features: NDArray[np.uint64]
-    rates: NDArray[np.float64]
-    season: NDArray[np.float64]
-
-    def of(self, features: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        place = np.searchsorted(self.features, features)
-        return self.rates[place], self.season[place]
+def last_bucket(division: Division, view: pa.Table) -> int | None:
+    """Last bucket that the division or the root heard of, None if there is none."""
+    heard = [int(column[-1].as_py()) for column in (division.table["bucket"], view["bucket"]) if len(column)]
+    return max(heard, default=None)
 
 
-def _judge_levels(
-    division: Division,
-    bucket: int,
-    root: _Above,
-    state: DivisionState,
-    detection: Detection,
-    found: "_Finds",
-) -> None:
-    """Judge every perimeter of the division heard in the bucket, from the top down."""
-    start, end = division.span(bucket, bucket)
-    above = {-1: root}
-    for depth in range(division.rows.paths.shape[1]):
-        for node in sorted(set(division.rows.paths[start:end, depth].tolist()) - {-1}):
-            features, authors, exposure = count(
-                division.rows, division.marks, start, end, node=node, depth=depth
-            )
-            if not exposure:
-                continue
-            path, parent = division.nodes[node]
-            prior, season = above[parent].of(features)
-            estimator = state.estimators.get(path) or detection.estimator()
-            state.estimators[path] = estimator
-            before = estimator.next_bucket
-            threshold = detection.threshold(estimator.tests_per_bucket)
-            scores = estimator.learn_many(
-                features,
-                authors,
-                exposure=exposure,
-                bucket=bucket,
-                prior=prior,
-                season=season,
-                looked_at=threshold,
-            )
-            above[node] = _Above(features, scores.rate / season, season)
-            flagged = _alarms(scores, authors, threshold, detection)
-            if flagged.any():
-                estimator.restart(features[flagged])
-                found.candidates.append(
-                    _candidates(bucket, path, features, scores, flagged, threshold, estimator, detection)
-                )
-            followed = state.followed.setdefault(path, {})
-            again = _follow(followed, features, authors, flagged, bucket, detection)
-            if followed:
-                for place in np.flatnonzero(flagged | again).tolist():
-                    since = int(scores.since[place]) if flagged[place] else bucket
-                    found.support(bucket, path, node, depth, int(features[place]), since)
-            _forget(estimator, before, bucket, detection)
+class _Told:
+    """ROOT_VIEW as columns. spans: rows of each bucket."""
+
+    def __init__(self, view: pa.Table) -> None:
+        self.spans = dict(_spans(view))
+        self.features = view["feature"].to_numpy()
+        self.rates = view["rate"].to_numpy()
+        self.season = view["season"].to_numpy()
+        self._buckets = view["bucket"].to_numpy()
+        self._since = view["flagged_since"].fill_null(-1).to_numpy()
+
+    def rows_of(self, bucket: int, features: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Row of each feature; the root knows all that its divisions know."""
+        start, end = self.spans[bucket]
+        return start + np.searchsorted(self.features[start:end], features)
+
+    def asked(self) -> Iterator[tuple[int, int, int]]:
+        """(bucket, feature, since) of what the root asks support for."""
+        rows = np.flatnonzero(self._since >= 0)
+        columns = (self._buckets, self.features, self._since)
+        return zip(*(column[rows].tolist() for column in columns), strict=True)
 
 
-class _Finds:
-    """Candidates and support of a division, gathered as row numbers and made tables once, at the end."""
+class _DivisionJudge:
+    """Judges a division's buckets, and gathers what it finds."""
 
-    def __init__(self, division: Division, window: int) -> None:
-        self.candidates: list[pa.Table] = []
+    def __init__(self, division: Division, told: _Told, tree: EmergenceTree, detection: Detection) -> None:
+        self.told = told
+        self.candidates = Candidates(detection.window)
+        self.supports = Supports(division, detection.window)
         self._division = division
-        self._window = window
-        self._keys: list[tuple[int, str, int]] = []
-        self._rows: list[NDArray[np.int64]] = []
+        self._tree = tree
+        self._detection = detection
 
-    def support(self, bucket: int, perimeter: str, node: int, depth: int, feature: int, since: int) -> None:
-        """Note the rows that carry a candidate, back to the window at most."""
-        division = self._division
-        start, end = division.span(max(since, bucket - self._window + 1), bucket)
-        rows = supporters(division.rows, division.marks, start, end, node=node, depth=depth, feature=feature)
-        if rows.size:
-            self._keys.append((bucket, perimeter, feature))
-            self._rows.append(rows)
+    def judge(self, bucket: int) -> None:
+        """Judge every perimeter heard in the bucket, from the top down, and learn it."""
+        division, detection, tree = self._division, self._detection, self._tree
+        counted = count(division.rows, division.marks, *division.span(bucket, bucket), depths=division.depths)
+        if not counted.nodes.size:
+            return
+        heard = Heard(
+            [division.nodes[node][0] for node in counted.nodes.tolist()],
+            counted.starts,
+            counted.exposures,
+            counted.features,
+            counted.authors,
+            counted.above,
+        )
+        top = self.told.rows_of(bucket, heard.features[: heard.starts[1]])
+        before, tests = tree.next_bucket, tree.tests_per_bucket(heard.perimeters).tolist()
+        thresholds = np.array([detection.threshold(tests_here) for tests_here in tests])
+        scores = tree.learn_many(
+            heard,
+            bucket=bucket,
+            prior=self.told.rates[top],
+            season=self.told.season[top],
+            looked_at=thresholds,
+        )
+        flagged = _alarms(scores, heard.counts, np.repeat(thresholds, heard.sizes), detection)
+        telling = np.flatnonzero(flagged | scores.followed)
+        if telling.size:
+            tree.restart(heard, np.flatnonzero(flagged))
+            for place in np.unique(heard.owners(telling)).tolist():
+                node = int(counted.nodes[place]), int(counted.depths[place])
+                self._tell(bucket, heard, place, node, scores, flagged, float(thresholds[place]))
+        if detection.forgets_between(before, bucket + 1):
+            tree.forget(below=detection.forget_below, bucket=bucket)
 
-    def tables(self) -> Found:
-        """Everything found, as tables."""
-        candidates = pa.concat_tables([CANDIDATE.empty_table(), *self.candidates])
-        if not self._rows:
-            return Found(candidates, SUPPORT.empty_table())
-        sizes = [rows.size for rows in self._rows]
-        buckets, perimeters, features = zip(*self._keys, strict=True)
-        taken = self._division.table.take(pa.array(np.concatenate(self._rows)))
-        columns: Mapping[str, Any] = {
-            "bucket": np.repeat(np.array(buckets, np.int32), sizes),
-            "perimeter": pa.array(np.repeat(np.array(perimeters, object), sizes), pa.string()),
-            "feature": np.repeat(np.array(features, np.uint64), sizes),
-            "event_bucket": taken["bucket"],
-            "event_perimeter": taken["perimeter"],
-            "themes": _themes(taken["features"].combine_chunks()),
-        }
-        support = [columns[name] if name in columns else taken[name] for name in SUPPORT.names]
-        return Found(candidates, pa.table(support, schema=SUPPORT))
-
-
-def _themes(features: pa.LargeListArray) -> pa.ListArray:
-    """The themes among each row's features."""
-    values, offsets = features.flatten().to_numpy(), list_offsets(features)
-    is_theme = (values & np.uint64(3)) == THEME
-    ends = np.concatenate([[0], np.cumsum(is_theme)])[offsets]
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(values[is_theme], pa.uint64()))
+    def _tell(
+        self,
+        bucket: int,
+        heard: Heard,
+        place: int,
+        node: tuple[int, int],
+        scores: EmergenceScores,
+        flagged: NDArray[np.bool_],
+        threshold: float,
+    ) -> None:
+        """Note what a perimeter flags, and the support of that and of what it follows."""
+        path, part = heard.perimeters[place], heard.span(place)
+        features, scores, flagged = heard.features[part], scores.part(part), flagged[part]
+        history = self._tree.buckets(path)
+        self.candidates.add(bucket, path, features, scores, flagged, threshold, history)
+        since = _asked_since(scores, flagged, bucket, self._detection)
+        for entry in np.flatnonzero(flagged | scores.followed).tolist():
+            self.supports.add(bucket, path, *node, int(features[entry]), int(since[entry]))
 
 
 def _alarms(
-    scores: EmergenceScores, authors: NDArray[np.int64], threshold: float, detection: Detection
+    scores: EmergenceScores,
+    authors: NDArray[np.int64],
+    threshold: float | NDArray[np.float64],
+    detection: Detection,
 ) -> NDArray[np.bool_]:
     """Features whose evidence reaches the threshold, heard in this bucket and from enough authors in all."""
-    if scores.evidence.max(initial=-math.inf) < threshold:
-        return np.zeros(authors.size, np.bool_)
-    enough: NDArray[np.bool_] = (scores.observed >= detection.min_authors) & (authors > 0)
-    return enough & (scores.evidence >= threshold)
+    enough: NDArray[np.bool_] = scores.evidence >= threshold
+    return enough & (scores.observed >= detection.min_authors) & (authors > 0)
 
 
-def _follow(
-    followed: Followed,
-    features: NDArray[np.uint64],
-    authors: NDArray[np.int64],
-    flagged: NDArray[np.bool_],
-    bucket: int,
-    detection: Detection,
-) -> NDArray[np.bool_]:
-    """Features heard again that were flagged earlier, within the window; brings `followed` up to date."""
-    for feature in [old for old, last in followed.items() if last <= bucket - detection.window]:
-        del followed[feature]
-    if not followed and not flagged.any():
-        return flagged
-    known = np.fromiter(followed, np.uint64, len(followed))
-    again: NDArray[np.bool_] = np.isin(features, known) & (authors > 0) & ~flagged
-    followed.update(dict.fromkeys(features[again | flagged].tolist(), bucket))
-    return again
-
-
-def _forget(estimator: Emergence, before: int, bucket: int, detection: Detection) -> None:
-    """Forget in the first bucket heard of each span. before: the bucket that was next before this one."""
-    if before // detection.forget_every != (bucket + 1) // detection.forget_every:
-        estimator.forget(below=detection.forget_below, bucket=bucket)
-
-
-def _candidates(
-    bucket: int,
-    perimeter: str,
-    features: NDArray[np.uint64],
-    scores: EmergenceScores,
-    flagged: NDArray[np.bool_],
-    threshold: float,
-    estimator: Emergence,
-    detection: Detection,
-) -> pa.Table:
-    """Flagged features; of a longer episode, what the window holds, as with its support."""
-    size = int(flagged.sum())
-    since = np.maximum(scores.since[flagged], bucket - detection.window + 1)
-    share = (bucket + 1 - since) / (bucket + 1 - scores.since[flagged])
-    return pa.table(
-        [
-            _same(bucket, size),
-            pa.array([perimeter] * size, pa.string()),
-            features[flagged],
-            scores.evidence[flagged],
-            np.full(size, threshold),
-            scores.expected[flagged] * share,
-            since,
-            _same(estimator.buckets, size),
-        ],
-        schema=CANDIDATE,
-    )
-
-
-def _same(value: int, size: int) -> NDArray[np.int32]:
-    return np.full(size, value, np.int32)
-
-
-def _runs(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    """Parts of a table that is in order of bucket, one a bucket."""
-    buckets = table["bucket"].to_numpy()
-    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[:1] - 1))
-    for start, end in pairwise([*starts.tolist(), buckets.size]):
-        yield int(buckets[start]), table.slice(start, end - start)
+def _asked_since(
+    scores: EmergenceScores, flagged: NDArray[np.bool_], bucket: int, detection: Detection
+) -> NDArray[np.int32]:
+    """First bucket that the support of a feature comes from, if it is flagged or followed."""
+    earliest = np.maximum(scores.since, bucket - detection.window + 1)
+    return np.where(flagged, earliest, bucket).astype(np.int32)
 
 
 def _buckets(tally: pa.Table) -> Iterator[tuple[int, NDArray[np.uint64], NDArray[np.int64], int]]:
-    for bucket, part in _runs(tally):
-        features, authors = part["feature"].to_numpy(), part["authors"].to_numpy()
+    features, authors = tally["feature"].to_numpy(), tally["authors"].to_numpy()
+    for bucket, (start, end) in _spans(tally):
         # In order of id, feature 0 comes first.
-        yield bucket, features[1:], authors[1:], int(authors[0])
+        yield bucket, features[start + 1 : end], authors[start + 1 : end], int(authors[start])
 
 
-def _view_buckets(view: pa.Table) -> Iterator[tuple[Any, ...]]:
-    for bucket, part in _runs(view):
-        since = part["flagged_since"].fill_null(-1).to_numpy()
-        yield bucket, part["feature"].to_numpy(), part["rate"].to_numpy(), part["season"].to_numpy(), since
+def _spans(table: pa.Table) -> Iterator[tuple[int, tuple[int, int]]]:
+    """First row, and the row after the last, of each bucket of a table that is in order of bucket."""
+    buckets = table["bucket"].to_numpy()
+    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[:1] - 1)).tolist()
+    for start, end in pairwise([*starts, buckets.size]):
+        yield int(buckets[start]), (start, end)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from detectors.schemas import FEATURE_TALLY
 from pipelines.stages.mentions import Fresh, Rows, count, fresh
 
-EVERYTHING = np.uint64(0)
+_EVERYTHING = np.zeros(1, np.uint64)
 """Feature 0 of a tally counts all who wrote."""
 
 
@@ -41,6 +41,11 @@ class Division:
         """The slice's own rows, without those remembered."""
         return self.table.slice(self.first_new)
 
+    @property
+    def depths(self) -> int:
+        """Levels of the tree, the division's own included."""
+        return int(self.rows.paths.shape[1])
+
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Rows of buckets first..last, both included."""
         # Of the column's own type: another would copy the whole column at each call.
@@ -49,15 +54,19 @@ class Division:
 
     def tally(self) -> pa.Table:
         """FEATURE_TALLY of the division's new buckets."""
-        parts = []
+        features, authors = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        buckets, sizes = [], []
         for bucket in self.buckets.tolist():
-            start, end = self.span(bucket, bucket)
-            features, authors, exposure = count(self.rows, self.marks, start, end, node=0, depth=0)
-            if exposure:
-                features = np.concatenate([[EVERYTHING], features])
-                authors = np.concatenate([[exposure], authors])
-                parts.append(_tally_table(bucket, features, authors))
-        return pa.concat_tables(parts).combine_chunks() if parts else FEATURE_TALLY.empty_table()
+            top = count(self.rows, self.marks, *self.span(bucket, bucket), depths=1)
+            if top.nodes.size:
+                order = np.argsort(top.features)
+                features += [_EVERYTHING, top.features[order]]
+                authors += [top.exposures, top.authors[order]]
+                buckets.append(bucket)
+                sizes.append(1 + order.size)
+        bucket_of = np.repeat(np.array(buckets, np.int32), sizes)
+        columns = [bucket_of, np.concatenate(features), np.concatenate(authors)]
+        return pa.table(columns, schema=FEATURE_TALLY)
 
     def to_remember(self, closed: int, window: int) -> pa.Table:
         """Rows to remember after bucket `closed`: a window to look into, and one before it to judge it by."""
@@ -114,7 +123,3 @@ def list_offsets(lists: pa.LargeListArray) -> NDArray[np.int64]:
     offsets = lists.offsets.to_numpy()
     shifted: NDArray[np.int64] = offsets - offsets[0]
     return shifted
-
-
-def _tally_table(bucket: int, features: NDArray[np.uint64], authors: NDArray[np.int64]) -> pa.Table:
-    return pa.table([np.full(features.size, bucket, np.int32), features, authors], schema=FEATURE_TALLY)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.features import THEME, feature_id, mix
+from detectors.features import THEME, feature_id, mix_ids
 from pipelines.lexicon import Lexicon
 from pipelines.words import words
 
@@ -43,24 +43,27 @@ class LexiconTable(NamedTuple):
         return False
 
 
-def sequence_id(sequence: Iterable[str]) -> int:
-    """Id of an expression: its first word's id, mixed with those of the next."""
-    value = np.uint64(0)
+def sequence_id(sequence: Iterable[str], known: dict[str, int] | None = None) -> int:
+    """Id of an expression: its first word's id, mixed with those of the next. known: ids of words so far."""
+    known = {} if known is None else known
+    value = 0
     for place, word in enumerate(sequence):
-        piece = np.uint64(feature_id(word))
-        value = mix(value, piece) if place else piece
-    return int(value)
+        if word not in known:
+            known[word] = feature_id(word)
+        value = mix_ids(value, known[word]) if place else known[word]
+    return value
 
 
 def compile_lexicon(lexicon: Lexicon, names: Iterable[str] = ()) -> LexiconTable:
     """The lexicon as a table at most half full. names: of perimeters; their words are never terms."""
     entries: dict[int, dict[str, int]] = {}
     theme_ids: list[int] = []
+    known: dict[str, int] = {}
 
     def entry(sequence: tuple[str, ...]) -> dict[str, int]:
         for length in range(1, len(sequence)):
-            entries.setdefault(sequence_id(sequence[:length]), {})["longer"] = 1
-        return entries.setdefault(sequence_id(sequence), {})
+            entries.setdefault(sequence_id(sequence[:length], known), {})["longer"] = 1
+        return entries.setdefault(sequence_id(sequence, known), {})
 
     named = [word for name in names for word in words(name, lexicon.language)]
     for word in (*lexicon.stopwords, *_SINGLE_LETTERS, *named):

@@ -58,35 +58,38 @@ def fresh(rows: Rows, *, window: int) -> Fresh:
     return Fresh(mentions, whole)
 
 
-def count(
-    rows: Rows, marks: Fresh, start: int, end: int, *, node: int, depth: int
-) -> tuple[NDArray[np.uint64], NDArray[np.int64], int]:
-    """Distinct authors per feature and the exposure, of rows start..end at a node.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Distinct authors per node and feature in a span of rows, a node after the other, parents first.
 
-    Features are in order of id; one that is only repeated here counts 0, so that a node always knows the
-    features of the nodes below it.
+    nodes, depths: of those with a text. starts: first entry of each, then the number of entries; shape
+    (nodes + 1,). exposures: authors who wrote at each. features, authors: shape (entries,); a feature that is
+    only repeated at a node counts 0, so that a node always knows the features of those below. above: entry of
+    the feature in the node's parent, -1 at the top.
     """
-    room = _mentions(rows.paths, rows.offsets, start, end, node, depth)
-    places = 1 << max(6, (2 * room).bit_length())
-    keys, counts = np.zeros(places, np.uint64), np.zeros(places, np.int64)
-    exposure = _count(
-        rows.paths,
-        rows.writes,
-        rows.features,
-        rows.offsets,
-        marks.mentions,
-        marks.rows,
-        start,
-        end,
-        node,
-        depth,
-        keys,
-        counts,
+
+    nodes: NDArray[np.int64]
+    depths: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    exposures: NDArray[np.int64]
+    features: NDArray[np.uint64]
+    authors: NDArray[np.int64]
+    above: NDArray[np.int64]
+
+
+def count(rows: Rows, marks: Fresh, start: int, end: int, *, depths: int) -> Counted:
+    """Count rows start..end at the nodes of the first `depths` levels."""
+    return Counted(
+        *_count(
+            rows.paths[start:end],
+            depths,
+            rows.writes[start:end],
+            rows.features,
+            rows.offsets[start : end + 1],
+            marks.mentions,
+            marks.rows[start:end],
+        )
     )
-    used = np.flatnonzero(keys)
-    order = used[np.argsort(keys[used])]
-    # An author whose first row copies another's is not in the exposure, yet may say something new later.
-    return keys[order], counts[order], max(int(exposure), int(counts.max(initial=0)))
 
 
 def supporters(
@@ -162,44 +165,90 @@ def _repeats(
 
 
 @njit(cache=True)
-def _mentions(paths: Any, offsets: Any, start: int, end: int, node: int, depth: int) -> Any:
-    total = 0
-    for row in range(start, end):
-        if paths[row, depth] == node:
-            total += offsets[row + 1] - offsets[row]
-    return total
+def _room(paths: Any, depths: int, writes: Any, offsets: Any) -> Any:
+    """Mentions at each depth: no fewer than the entries there will be."""
+    rooms = np.zeros(depths, np.int64)
+    for row in range(paths.shape[0]):
+        for depth in range(depths):
+            if writes[row] and paths[row, depth] >= 0:
+                rooms[depth] += offsets[row + 1] - offsets[row]
+    return rooms
+
+
+@njit(cache=True)
+def _find(table: Any, entries: Any, first: int, last: int, feature: Any, salt: int) -> Any:
+    """Place in the table of a feature's entry in first..last, or of the empty place where it belongs."""
+    mask = table.size - 1
+    # Siblings share the table: the salt keeps one word of all from one place.
+    place = (np.int64((feature >> np.uint64(7)) & np.uint64(mask)) + salt) & mask
+    while table[place] >= 0:
+        entry = table[place]
+        if first <= entry < last and entries[entry] == feature:
+            break
+        place = (place + 1) & mask
+    return place
+
+
+@njit(cache=True)
+def _new_table(room: int) -> Any:
+    size = 64
+    while size < 2 * room:
+        size *= 2
+    return np.full(size, -1, np.int32)
 
 
 @njit(cache=True)
 def _count(
-    paths: Any,
-    writes: Any,
-    features: Any,
-    offsets: Any,
-    mentions: Any,
-    whole: Any,
-    start: int,
-    end: int,
-    node: int,
-    depth: int,
-    keys: Any,
-    counts: Any,
-) -> int:
-    exposure = 0
-    mask = keys.size - 1
-    for row in range(start, end):
-        if paths[row, depth] != node or not writes[row]:
-            continue
-        if whole[row] < depth:
-            exposure += 1
-        for mention in range(offsets[row], offsets[row + 1]):
-            feature = features[mention]
-            place = np.int64((feature >> np.uint64(7)) & np.uint64(mask))
-            while keys[place] != 0 and keys[place] != feature:
-                place = (place + 1) & mask
-            keys[place] = feature
-            counts[place] += mentions[mention] < depth
-    return exposure
+    paths: Any, depths: int, writes: Any, features: Any, offsets: Any, mentions: Any, whole: Any
+) -> Any:
+    rooms = _room(paths, depths, writes, offsets)
+    found = np.empty(rooms.sum(), np.uint64)
+    authors = np.zeros(rooms.sum(), np.int64)
+    above = np.full(rooms.sum(), -1, np.int64)
+    most = 1 + paths.shape[0] * depths
+    nodes, levels = np.empty(most, np.int64), np.empty(most, np.int64)
+    exposures, starts = np.zeros(most, np.int64), np.zeros(most, np.int64)
+    group_of = np.zeros(1 + (paths.max() if paths.size else 0), np.int64)
+    groups = size = 0
+    upper = _new_table(0)
+    for depth in range(depths):
+        table = _new_table(rooms[depth])
+        for row in np.argsort(paths[:, depth], kind="mergesort"):
+            node = paths[row, depth]
+            if node < 0 or not writes[row]:
+                continue
+            if groups == 0 or nodes[groups - 1] != node:
+                nodes[groups], levels[groups], starts[groups] = node, depth, size
+                group_of[node] = groups
+                groups += 1
+            group = groups - 1
+            exposures[group] += whole[row] < depth
+            for mention in range(offsets[row], offsets[row + 1]):
+                feature = features[mention]
+                place = _find(table, found, starts[group], size, feature, 31 * node)
+                if table[place] < 0:
+                    table[place], found[size] = size, feature
+                    if depth > 0:
+                        parent = paths[row, depth - 1]
+                        first, last = starts[group_of[parent]], starts[group_of[parent] + 1]
+                        above[size] = upper[_find(upper, found, first, last, feature, 31 * parent)]
+                    size += 1
+                authors[table[place]] += mentions[mention] < depth
+        starts[groups] = size
+        upper = table
+    for group in range(groups):
+        # An author whose first row copies another's is not in the exposure, yet may say something new later.
+        for entry in range(starts[group], starts[group + 1]):
+            exposures[group] = max(exposures[group], authors[entry])
+    return (
+        nodes[:groups],
+        levels[:groups],
+        starts[: groups + 1],
+        exposures[:groups],
+        found[:size],
+        authors[:size],
+        above[:size],
+    )
 
 
 @njit(cache=True)

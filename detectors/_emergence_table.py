@@ -1,0 +1,66 @@
+"""The learned state of `detectors.emergence`: a table of features and the totals of its perimeters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import _emergence_kernel as kernel
+
+
+class EmergenceTable:
+    """Features of one perimeter or of many. perimeters: rows of `totals` to begin with."""
+
+    def __init__(self, perimeters: int = 0) -> None:
+        self.used = 0
+        self.totals = np.zeros((perimeters, kernel.TOTALS))
+        self._state = kernel.empty_state()
+
+    def step(
+        self,
+        heard: kernel.Bucket,
+        bucket: int,
+        constants: kernel.Constants,
+        looked_at: NDArray[np.float64],
+        *,
+        learn: bool,
+    ) -> kernel.Scores:
+        """Judge a bucket and, if `learn`, learn it afterwards."""
+        if learn:
+            self._state = kernel.with_room(self._state, self.used, heard.features.size)
+        scores = kernel.empty_scores(heard.features.size)
+        gained = kernel.step(self._state, self.totals, heard, bucket, constants, looked_at, learn, scores)
+        self.used += int(gained)
+        return scores
+
+    def add_perimeter(self) -> None:
+        """One more row of totals."""
+        self.totals = np.concatenate([self.totals, np.zeros((1, kernel.TOTALS))])
+
+    def restart(self, features: NDArray[np.uint64], salts: NDArray[np.uint64]) -> None:
+        """Begin the evidence of some features anew; shape (features,) both."""
+        kernel.restart(self._state, features, salts)
+
+    def forget(self, bucket: int, log_decay: float, below: float) -> int:
+        """Drop features whose discounted count at `bucket` is under `below`; returns how many."""
+        kept = kernel.kept(self._state, bucket, log_decay, below)
+        dropped = self.used - int(kept.size)
+        if dropped:
+            self._state = kernel.rehash(self._state, kept, kernel.capacity_for(kept.size))
+            self.used = kept.size
+        return dropped
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """Named arrays, features in order of id."""
+        order = kernel.ordered(self._state)
+        arrays = {name: getattr(self._state, name)[order] for name in kernel.STATE}
+        return {**arrays, "totals": self.totals.copy()}
+
+    def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what `state_arrays` gave."""
+        columns = kernel.State(*(arrays[name] for name in kernel.STATE))
+        everything = np.arange(columns.ids.size)
+        self._state = kernel.rehash(columns, everything, kernel.capacity_for(everything.size))
+        self.used = everything.size
+        self.totals = arrays["totals"].copy()

@@ -1,0 +1,108 @@
+"""What detection finds, gathered as it goes and made tables once, at the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from detectors.emergence import EmergenceScores
+from detectors.features import THEME
+from detectors.schemas import CANDIDATE, SUPPORT
+from pipelines.stages.division import Division, list_offsets
+from pipelines.stages.mentions import supporters
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Tables of CANDIDATE and SUPPORT."""
+
+    candidates: pa.Table
+    support: pa.Table
+
+
+class Candidates:
+    """Flagged features. window: buckets that an episode is told for at most, as is its support."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._rows: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        bucket: int,
+        perimeter: str,
+        features: NDArray[np.uint64],
+        scores: EmergenceScores,
+        flagged: NDArray[np.bool_],
+        threshold: float,
+        history: int,
+    ) -> None:
+        """Add the flagged features of a perimeter. history: buckets it has learned."""
+        for place in np.flatnonzero(flagged).tolist():
+            begun = int(scores.since[place])
+            since = max(begun, bucket - self._window + 1)
+            share = (bucket + 1 - since) / (bucket + 1 - begun)
+            self._rows.append(
+                {
+                    "bucket": bucket,
+                    "perimeter": perimeter,
+                    "feature": int(features[place]),
+                    "evidence": float(scores.evidence[place]),
+                    "threshold": threshold,
+                    "expected": float(scores.expected[place]) * share,
+                    "since": since,
+                    "history": history,
+                }
+            )
+
+    def table(self) -> pa.Table:
+        """CANDIDATE, in the order they were added."""
+        return pa.Table.from_pylist(self._rows, CANDIDATE)
+
+
+class Supports:
+    """The events that carry candidates, as row numbers of a division."""
+
+    def __init__(self, division: Division, window: int) -> None:
+        self._division = division
+        self._window = window
+        self._keys: list[tuple[int, str, int]] = []
+        self._rows: list[NDArray[np.int64]] = []
+
+    def add(self, bucket: int, perimeter: str, node: int, depth: int, feature: int, since: int) -> None:
+        """Add the rows that carry a feature from `since` on, back to the window at most."""
+        division = self._division
+        start, end = division.span(max(since, bucket - self._window + 1), bucket)
+        rows = supporters(division.rows, division.marks, start, end, node=node, depth=depth, feature=feature)
+        if rows.size:
+            self._keys.append((bucket, perimeter, feature))
+            self._rows.append(rows)
+
+    def table(self) -> pa.Table:
+        """SUPPORT, in the order it was added."""
+        if not self._rows:
+            return SUPPORT.empty_table()
+        sizes = [rows.size for rows in self._rows]
+        buckets, perimeters, features = zip(*self._keys, strict=True)
+        taken = self._division.table.take(pa.array(np.concatenate(self._rows)))
+        columns: Mapping[str, Any] = {
+            "bucket": np.repeat(np.array(buckets, np.int32), sizes),
+            "perimeter": pa.array(np.repeat(np.array(perimeters, object), sizes), pa.string()),
+            "feature": np.repeat(np.array(features, np.uint64), sizes),
+            "event_bucket": taken["bucket"],
+            "event_perimeter": taken["perimeter"],
+            "themes": _themes(taken["features"].combine_chunks()),
+        }
+        support = [columns[name] if name in columns else taken[name] for name in SUPPORT.names]
+        return pa.table(support, schema=SUPPORT)
+
+
+def _themes(features: pa.LargeListArray) -> pa.ListArray:
+    """The themes among each row's features."""
+    values, offsets = features.flatten().to_numpy(), list_offsets(features)
+    is_theme = (values & np.uint64(3)) == THEME
+    ends = np.concatenate([[0], np.cumsum(is_theme)])[offsets]
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(values[is_theme], pa.uint64()))
