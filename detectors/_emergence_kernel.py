@@ -139,12 +139,17 @@ def ordered(state: State) -> NDArray[np.int64]:
     return used[np.argsort(state.ids[used])]
 
 
-def kept(state: State, bucket: int, log_decay: float, below: float) -> NDArray[np.int64]:
+@njit(cache=True)
+def kept(state: Any, bucket: int, log_decay: float, below: float) -> Any:
     """Places of features whose discounted count at `bucket` is at least `below`."""
-    used: NDArray[np.int64] = np.flatnonzero(state.ids)
-    age = bucket - state.last[used].astype(np.float64)
-    enough: NDArray[np.bool_] = np.log(state.shape[used]) + age * log_decay >= math.log(below)
-    return used[enough]
+    places = np.empty(state.ids.size, np.int64)
+    size = 0
+    for place in range(state.ids.size):
+        decay = math.exp((bucket - state.last[place]) * log_decay)
+        if state.ids[place] != 0 and state.shape[place] * decay >= below:
+            places[size] = place
+            size += 1
+    return places[:size]
 
 
 @njit(cache=True)
