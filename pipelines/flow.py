@@ -19,8 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.log import EventLog, Piece
+from connectors.perimeters import division as division_of
 from detectors.emergence_tree import EmergenceTree
 from detectors.schemas import FEATURE_TALLY, SUPPORT
+from pipelines.columns import mapped
 from pipelines.stages.detect import (
     Detection,
     RootState,
@@ -81,9 +83,9 @@ def read_rows(piece: Piece, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
     for start in range(0, events.num_rows, plan.batch_rows):
         rows = understand(events.slice(start, plan.batch_rows), reader)
         rows = rows.filter(pc.less_equal(rows["bucket"], plan.last_bucket))
-        division = pc.replace_substring_regex(rows["perimeter"], r"^([^/]+(?:/[^/]+)?).*$", r"\1")
-        for name in sorted(pc.unique(division).to_pylist()):
-            yield name, rows.filter(pc.equal(division, name))
+        names = mapped(rows["perimeter"], division_of, pa.string())
+        for name in sorted(pc.unique(names).to_pylist()):
+            yield name, rows.filter(pc.equal(names, name))
 
 
 def keep_reader(reader: Reader, work: Path) -> None:

@@ -1,6 +1,6 @@
 """From a replay to the signal store: signals with evidence, tallies, perimeters, and what was loaded."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from connectors.contract import Accounting
 from connectors.log import EventLog
 from connectors.store import Run, Store
 from connectors.store.schemas import TALLY
+from pipelines.columns import mapped
 from pipelines.replay import Replayed
 from pipelines.stages.tally import theme_keys
 from pipelines.workspace import Workspace
@@ -55,13 +56,13 @@ def read_tallies(files: Iterable[Path], *, themes: Mapping[int, str], zone: str)
 def tallies_of(cells: pa.Table, *, themes: Mapping[int, str], zone: str) -> pa.Table:
     """TALLY of CELLS. Raises KeyError for a theme that `themes` does not name."""
     named = {
-        "bucket": _mapped(cells["bucket"], _date, TALLY.field("bucket").type),
-        "bucket_at": _mapped(
+        "bucket": mapped(cells["bucket"], _date, TALLY.field("bucket").type),
+        "bucket_at": mapped(
             cells["bucket"],
             lambda day: midnight(_date(day), zone),
             TALLY.field("bucket_at").type,
         ),
-        "theme": _mapped(cells["theme"], themes.__getitem__, TALLY.field("theme").type),
+        "theme": mapped(cells["theme"], themes.__getitem__, TALLY.field("theme").type),
     }
     columns = [named[name] if name in named else cells[name] for name in TALLY.names]
     return pa.Table.from_arrays(columns, schema=TALLY)
@@ -94,10 +95,3 @@ def accounting_of(account: Mapping[str, Any]) -> Accounting:
 
 def _date(day: int) -> date:
     return _EPOCH + timedelta(days=day)
-
-
-def _mapped(column: pa.ChunkedArray, value_of: Callable[[int], object], to: pa.DataType) -> pa.Array:
-    """A function of each distinct value, in place of the values."""
-    encoded = column.combine_chunks().dictionary_encode()
-    values = pa.array([value_of(value) for value in encoded.dictionary.to_pylist()], to)
-    return values.take(encoded.indices)
