@@ -57,7 +57,7 @@ def test_days_themes_and_midnights() -> None:
             "theme": "delivery",
         },
     ]
-    kept = [name for name in CELLS.names if name not in ("bucket", "theme")]
+    kept = [name for name in TALLY.names if name not in ("bucket", "bucket_at", "theme")]
     assert tallies.select(kept).equals(cells((20177, 0), (20178, DELIVERY), (20177, DELIVERY)).select(kept))
 
 

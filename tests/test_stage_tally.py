@@ -67,6 +67,14 @@ def expected(rows: Listed, division: str) -> Listed:
                 cell["sentiment_sum"] += max(-10_000, min(10_000, 1_000 * row["sentiment"]))
                 cell["without_text"] += not row["has_text"]
                 cell["late"] += row["late"]
+                mood = max(-10_000, min(10_000, 1_000 * row["sentiment"]))
+                cell["score_squares"] += (row["score_e4"] or 0) ** 2
+                cell["sentiment_squares"] += mood**2 if row["has_text"] else 0
+                gap = 2 * row["score_e4"] - 10_000 - mood if row["score_e4"] is not None else 0
+                paired = row["has_text"] and row["score_e4"] is not None
+                cell["paired"] += paired
+                cell["gap_sum"] += gap if paired else 0
+                cell["gap_squares"] += gap**2 if paired else 0
     return [
         {
             name: {**dict(zip(CELL, key, strict=True)), **sums[key], "authors": len(people[key])}[name]
@@ -130,6 +138,12 @@ def test_by_hand() -> None:
         "sentiment_sum": 7_000,
         "without_text": 0,
         "late": 0,
+        "score_squares": 106_250_000,
+        "sentiment_squares": 109_000_000,
+        # 2 x 0.25 - 1 + 0.3 and 2 x 1 - 1 - 0.
+        "paired": 2,
+        "gap_sum": 8_000,
+        "gap_squares": 104_000_000,
     }
     for cell in cells(understood(rows, "e/nord")).to_pylist():
         assert {name: cell[name] for name in counted} == counted

@@ -1,4 +1,5 @@
-"""tally: counts a dashboard shows, per perimeter x bucket x channel x voice x theme, at every level.
+"""tally: what dashboards show and the other detectors judge, per perimeter x bucket x channel x voice x theme,
+at every level.
 
 Sums and counts only, never means. Within a division an author counts once per cell; divisions share no
 author, so the root's cells are the sums of theirs.
@@ -11,7 +12,10 @@ from connectors.store.schemas import SCALE
 from detectors.features import THEME, feature_id
 
 CELL = ("perimeter", "bucket", "channel", "voice", "theme")
-_COUNTS = ("texts", "authors", "score_sum", "scored", "sentiment_sum", "without_text", "late")
+_COUNTS = (
+    *("texts", "authors", "score_sum", "scored", "sentiment_sum", "without_text", "late"),
+    *("score_squares", "sentiment_squares", "paired", "gap_sum", "gap_squares"),
+)
 
 CELLS = pa.schema(
     [
@@ -24,7 +28,8 @@ CELLS = pa.schema(
     ]
 )
 """theme: id of the theme, 0 for all texts. texts: events; authors: distinct; score_sum and sentiment_sum: in
-units of 1/SCALE, scores in [0, 1], a text's sentiment in [-1, 1]."""
+units of 1/SCALE, scores in [0, 1], a text's sentiment in [-1, 1]; their squares in units of 1/SCALE². paired:
+events with a score and a text; gap: of the score, stretched to [-1, 1], above the text's sentiment."""
 
 _STRONGEST = 10
 """Sum of sentiment weights at which a text's mood is as high or as low as it gets."""
@@ -43,11 +48,13 @@ def cells(rows: pa.Table) -> pa.Table:
         "person",
         "late",
         "has_text",
-        "score_e4",
+        score=pl.col("score_e4").cast(pl.Int64),
         perimeter=pl.col("perimeter").str.split("/"),
         mood=pl.col("sentiment").cast(pl.Int64).clip(-_STRONGEST, _STRONGEST) * (SCALE // _STRONGEST),
         theme=pl.concat_list(pl.lit(0, pl.UInt64).repeat_by(1), theme_ids),
-    ).explode("theme")
+    )
+    gap = pl.when("has_text").then(2 * pl.col("score") - SCALE - pl.col("mood"))
+    base = base.with_columns(gap=gap).explode("theme")
     deepest = max(path.count("/") for path in frame["perimeter"].unique()) + 1
     levels = [
         base.filter(pl.col("perimeter").list.len() >= depth)
@@ -56,11 +63,16 @@ def cells(rows: pa.Table) -> pa.Table:
         .agg(
             texts=pl.len().cast(pl.Int64),
             authors=pl.col("person").n_unique().cast(pl.Int64),
-            score_sum=pl.col("score_e4").cast(pl.Int64).sum(),
-            scored=pl.col("score_e4").count().cast(pl.Int64),
+            score_sum=pl.col("score").sum(),
+            scored=pl.col("score").count().cast(pl.Int64),
             sentiment_sum=pl.col("mood").sum(),
             without_text=(~pl.col("has_text")).sum().cast(pl.Int64),
             late=pl.col("late").sum().cast(pl.Int64),
+            score_squares=pl.col("score").pow(2).sum(),
+            sentiment_squares=(pl.col("mood") * pl.col("has_text")).pow(2).sum(),
+            paired=pl.col("gap").count().cast(pl.Int64),
+            gap_sum=pl.col("gap").sum(),
+            gap_squares=pl.col("gap").pow(2).sum(),
         )
         for depth in range(min(2, deepest), deepest + 1)
     ]
