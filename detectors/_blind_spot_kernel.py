@@ -1,0 +1,322 @@
+"""Compiled core of `detectors.blind_spot`: one step of the series given over one bucket.
+
+A series is a row. What a row is compared with is read before any row learns, so neither the order nor the
+number of series changes a result.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+NEVER = np.iinfo(np.int64).min
+"""`first` of a series that has not been given yet."""
+CUSTOMER, FIELD = 0, 1
+"""Voices, as places in the columns of shape (series, 2)."""
+OVER = 3.0
+"""Fall of an episode's evidence from its peak by which the quiet voice is back."""
+PAIRS_STRENGTH = 10.0
+LEAST_CORRELATION, MOST_CORRELATION = 0.01, 0.5
+"""Weight, in pairs of mentions, of the correlation assumed, and the range of the one learned."""
+LARGEST_LOG_ODDS = 30.0
+
+
+class State(NamedTuple):
+    """Columns of the series, rows in order of id. Those of shape (series, 2) hold one value a voice."""
+
+    ids: NDArray[np.uint64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    """First and last bucket learned."""
+    opened: NDArray[np.int64]
+    """First bucket of the open block."""
+    mentions: NDArray[np.float64]
+    exposure: NDArray[np.float64]
+    """Discounted authors of each voice who mention the theme, and who wrote, as of `last`: (series, 2)."""
+    open_mentions: NDArray[np.float64]
+    open_exposure: NDArray[np.float64]
+    """The same of the open block, plain: (series, 2)."""
+    alike: NDArray[np.float64]
+    pairs: NDArray[np.float64]
+    """Discounted pairs of mentions in one block that are of one voice beyond chance, and that might be."""
+    log_r: NDArray[np.float64]
+    """Logarithm of the Shiryaev-Roberts statistic, by quiet voice and ratio: (series, 2, ratios)."""
+    run: NDArray[np.float64]
+    peak: NDArray[np.float64]
+    """Evidence of the running episode of each quiet voice, 0 where none runs, and its peak: (series, 2)."""
+    since: NDArray[np.int64]
+    loud: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    chances: NDArray[np.float64]
+    """Of that episode: first bucket, mentions of the loud voice, mentions of the quiet one, those expected,
+    and authors of the quiet voice who wrote: (series, 2)."""
+
+
+STATE = State._fields
+
+
+class Constants(NamedTuple):
+    """Parameters of the estimator, as the kernel needs them."""
+
+    log_decay: float
+    strength: float
+    caution: float
+    log_tolerance: float
+    together: float
+    warm_up: int
+    min_authors: float
+    ratios: NDArray[np.float64]
+
+
+class Columns(NamedTuple):
+    """What a step says of each series; see `BlindSpotScores`."""
+
+    log_e: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    quiet: NDArray[np.int8]
+    ratio: NDArray[np.float64]
+    running: NDArray[np.bool_]
+    since: NDArray[np.int64]
+    loud: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    expected: NDArray[np.float64]
+
+
+def empty_columns(size: int) -> Columns:
+    """Room for what a step says of `size` series."""
+    log_e, evidence, ratio, loud, observed, expected = np.empty((6, size))
+    quiet, running, since = np.empty(size, np.int8), np.empty(size, np.bool_), np.empty(size, np.int64)
+    return Columns(log_e, evidence, quiet, ratio, running, since, loud, observed, expected)
+
+
+def blank_state(ids: NDArray[np.uint64], ratios: int) -> State:
+    """A table whose series have not been learned yet."""
+    size = ids.size
+    columns: dict[str, NDArray[Any]] = {name: np.zeros((size, 2)) for name in STATE}
+    columns["ids"] = ids
+    columns["first"] = np.full(size, NEVER, np.int64)
+    columns["last"], columns["opened"] = np.zeros((2, size), np.int64)
+    columns["alike"], columns["pairs"] = np.zeros((2, size))
+    columns["since"] = np.zeros((size, 2), np.int64)
+    columns["log_r"] = np.full((size, 2, ratios), -np.inf)
+    return State(**columns)
+
+
+def copied(state: State) -> State:
+    """A table that shares nothing with `state`."""
+    columns: dict[str, NDArray[Any]] = {name: getattr(state, name).copy() for name in STATE}
+    return State(**columns)
+
+
+def with_series(state: State, series: NDArray[np.uint64]) -> State:
+    """The table with rows for all of `series`, in order of id; the same table where it has them."""
+    ids = np.union1d(state.ids, series)
+    if ids.size == state.ids.size:
+        return state
+    wider = blank_state(ids, state.log_r.shape[2])
+    places = np.searchsorted(ids, state.ids)
+    for target, source in zip(wider[1:], state[1:], strict=True):
+        target[places] = source
+    return wider
+
+
+@njit(cache=True)
+def _log_mean_exp(values: Any) -> Any:
+    top = values[0]
+    for value in values:
+        top = max(top, value)
+    if top == -np.inf:
+        return top
+    total = 0.0
+    for value in values:
+        total += math.exp(value - top)
+    return top + math.log(total / values.size)
+
+
+@njit(cache=True)
+def _log_ratio(mentions: Any, exposure: Any, strength: float) -> Any:
+    """Rate of the field over that of customers, as a logarithm, and its standard deviation."""
+    usual = mentions[CUSTOMER] * exposure[FIELD] / exposure[CUSTOMER] if exposure[CUSTOMER] > 0.0 else 0.0
+    log_ratio = math.log((mentions[FIELD] + strength) / (usual + strength))
+    variance = 1.0 / (mentions[FIELD] + strength) + 1.0 / (mentions[CUSTOMER] + strength)
+    return log_ratio, math.sqrt(variance)
+
+
+@njit(cache=True)
+def _baseline(state: Any, own: int, parent: int, bucket: int, constants: Any) -> Any:
+    """Log ratio of a series and its deviation: its parent's without its own, or its own without a parent."""
+    source = own if parent < 0 else parent
+    mentions, exposure = np.zeros(2), np.zeros(2)
+    if state.first[source] != NEVER:
+        decay = math.exp((bucket - state.last[source]) * constants.log_decay)
+        mentions, exposure = decay * state.mentions[source], decay * state.exposure[source]
+    if parent >= 0 and state.first[own] != NEVER:
+        decay = math.exp((bucket - state.last[own]) * constants.log_decay)
+        for voice in range(2):
+            mentions[voice] = max(0.0, mentions[voice] - decay * state.mentions[own, voice])
+            exposure[voice] = max(0.0, exposure[voice] - decay * state.exposure[own, voice])
+    return _log_ratio(mentions, exposure, constants.strength)
+
+
+@njit(cache=True)
+def _share(log_odds: float) -> Any:
+    """Share of the field in the mentions, from its odds; never so near 0 or 1 that it rounds to them."""
+    return 1.0 / (1.0 + math.exp(-min(max(log_odds, -LARGEST_LOG_ODDS), LARGEST_LOG_ODDS)))
+
+
+@njit(cache=True)
+def _log_weight(mentions: Any, share: float, concentration: float) -> Any:
+    """Logarithm of the beta-binomial probability of a block, up to what does not depend on the share."""
+    field, customer = concentration * share, concentration * (1.0 - share)
+    return (
+        math.lgamma(mentions[FIELD] + field)
+        - math.lgamma(field)
+        + math.lgamma(mentions[CUSTOMER] + customer)
+        - math.lgamma(customer)
+    )
+
+
+@njit(cache=True)
+def _concentration(state: Any, row: int, together: float) -> Any:
+    """Beta-binomial concentration of a series: how alike the mentions of one block are.
+
+    The correlation of two mentions of a block is (sum of squared differences less the binomial variance)
+    over the sum of n (n - 1) s (1 - s), shrunk towards `together`.
+    """
+    alike = state.alike[row] + PAIRS_STRENGTH * together
+    correlation = alike / (state.pairs[row] + PAIRS_STRENGTH)
+    correlation = min(max(correlation, LEAST_CORRELATION), MOST_CORRELATION)
+    return 1.0 / correlation - 1.0
+
+
+@njit(cache=True)
+def _compare(state: Any, row: int, strength: float) -> None:
+    """Learn from the open block how alike its mentions are, given the usual share of the series itself."""
+    mentions, exposure = state.open_mentions[row], state.open_exposure[row]
+    log_ratio, _ = _log_ratio(state.mentions[row], state.exposure[row], strength)
+    share = _share(log_ratio + math.log(exposure[FIELD] / exposure[CUSTOMER]))
+    n = mentions[CUSTOMER] + mentions[FIELD]
+    variance = share * (1.0 - share)
+    off = mentions[FIELD] - n * share
+    state.alike[row] += off * off - n * variance
+    state.pairs[row] += n * (n - 1.0) * variance
+
+
+@njit(cache=True)
+def _judge(
+    mentions: Any, log_odds: float, slack: float, quiet: int, concentration: float, ratios: Any, terms: Any
+) -> None:
+    """Log e-values, by ratio, that a voice is quiet in a block, into `terms`."""
+    sign = -1.0 if quiet == FIELD else 1.0
+    least = log_odds + sign * slack
+    same = _log_weight(mentions, _share(least), concentration)
+    for k in range(terms.size):
+        share = _share(least + sign * math.log(ratios[k]))
+        terms[k] = _log_weight(mentions, share, concentration) - same
+
+
+@njit(cache=True)
+def _accumulate(state: Any, row: int, quiet: int, passed: float, terms: Any) -> Any:
+    """Add the e-values of a block, `passed` buckets after the one before; returns their logarithmic mean.
+
+    Buckets between two blocks are tests with an e-value of 1.
+    """
+    log_e = _log_mean_exp(terms)
+    for k in range(terms.size):
+        past = state.log_r[row, quiet, k]
+        top = max(past, 0.0)
+        state.log_r[row, quiet, k] = terms[k] + top + math.log(math.exp(past - top) + passed * math.exp(-top))
+    state.run[row, quiet] = max(0.0, state.run[row, quiet] + log_e)
+    state.peak[row, quiet] = max(state.peak[row, quiet], state.run[row, quiet])
+    if state.peak[row, quiet] - state.run[row, quiet] >= OVER:
+        state.run[row, quiet] = 0.0
+        state.log_r[row, quiet] = -np.inf
+    if state.run[row, quiet] == 0.0:
+        state.peak[row, quiet] = 0.0
+    return log_e
+
+
+@njit(cache=True)
+def _close(
+    state: Any, row: int, bucket: int, log_ratio: float, deviation: float, constants: Any, terms: Any
+) -> Any:
+    """Test the open block for both voices; returns the log e-value of each being quiet."""
+    mentions, exposure = state.open_mentions[row], state.open_exposure[row]
+    log_odds = log_ratio + math.log(exposure[FIELD] / exposure[CUSTOMER])
+    slack = constants.caution * deviation + constants.log_tolerance
+    passed = float(bucket - state.opened[row] + 1)
+    concentration = _concentration(state, row, constants.together)
+    log_e = np.zeros(2)
+    for quiet in range(2):
+        if state.run[row, quiet] == 0.0:
+            state.since[row, quiet] = state.opened[row]
+            state.loud[row, quiet], state.observed[row, quiet] = 0.0, 0.0
+            state.expected[row, quiet], state.chances[row, quiet] = 0.0, 0.0
+        share = _share(log_odds) if quiet == FIELD else _share(-log_odds)
+        state.loud[row, quiet] += mentions[1 - quiet]
+        state.observed[row, quiet] += mentions[quiet]
+        state.expected[row, quiet] += share * (mentions[CUSTOMER] + mentions[FIELD])
+        state.chances[row, quiet] += exposure[quiet]
+        _judge(mentions, log_odds, slack, quiet, concentration, constants.ratios, terms)
+        log_e[quiet] = _accumulate(state, row, quiet, passed, terms)
+    return log_e
+
+
+@njit(cache=True)
+def _report(state: Any, row: int, i: int, bucket: int, log_e: Any, min_authors: float, out: Any) -> None:
+    """What is said of a series: of the voice that is the quieter one."""
+    # Two voices are tested where one evidence is given: it is their mean, hence log 2.
+    evidence = np.zeros(2)
+    for quiet in range(2):
+        least = min(state.loud[row, quiet], state.expected[row, quiet], state.chances[row, quiet])
+        if state.run[row, quiet] > 0.0 and least >= min_authors:
+            evidence[quiet] = _log_mean_exp(state.log_r[row, quiet]) - math.log(2.0)
+    quiet = FIELD if evidence[FIELD] >= evidence[CUSTOMER] else CUSTOMER
+    if evidence[FIELD] == evidence[CUSTOMER] and state.run[row, CUSTOMER] > state.run[row, FIELD]:
+        quiet = CUSTOMER
+    running = state.run[row, quiet] > 0.0
+    out.quiet[i], out.running[i] = quiet, running
+    out.log_e[i], out.evidence[i] = log_e[quiet], evidence[quiet]
+    out.since[i] = state.since[row, quiet] if running else bucket
+    out.loud[i] = state.loud[row, quiet] if running else 0.0
+    out.observed[i] = state.observed[row, quiet] if running else 0.0
+    out.expected[i] = state.expected[row, quiet] if running else 0.0
+
+
+@njit(cache=True)
+def step(
+    state: Any, rows: Any, parents: Any, mentions: Any, exposure: Any, bucket: int, constants: Any, out: Any
+) -> None:
+    """Judge one bucket of some series into `out` and learn it.
+
+    rows, parents: places of the series and of what they are compared with, -1 for none. mentions, exposure:
+    authors of each voice, shape (rows, 2).
+    """
+    baseline = np.empty((rows.size, 2))
+    for i in range(rows.size):
+        baseline[i] = _baseline(state, rows[i], parents[i], bucket, constants)
+    terms = np.empty(constants.ratios.size)
+    for i in range(rows.size):
+        row = rows[i]
+        if state.first[row] == NEVER:
+            state.first[row], state.last[row], state.opened[row] = bucket, bucket, bucket
+        state.open_mentions[row] += mentions[i]
+        state.open_exposure[row] += exposure[i]
+        decay = math.exp((bucket - state.last[row]) * constants.log_decay)
+        state.alike[row] *= decay
+        state.pairs[row] *= decay
+        log_e = np.zeros(2)
+        if state.open_exposure[row].min() > 0.0:
+            if bucket - state.first[row] >= constants.warm_up:
+                log_e = _close(state, row, bucket, baseline[i, 0], baseline[i, 1], constants, terms)
+            _compare(state, row, constants.strength)
+            state.open_mentions[row], state.open_exposure[row] = 0.0, 0.0
+            state.opened[row] = bucket + 1
+        out.ratio[i] = math.exp(baseline[i, 0])
+        _report(state, row, i, bucket, log_e, constants.min_authors, out)
+        state.mentions[row] = decay * state.mentions[row] + mentions[i]
+        state.exposure[row] = decay * state.exposure[row] + exposure[i]
+        state.last[row] = bucket
