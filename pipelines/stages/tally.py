@@ -1,5 +1,4 @@
-"""tally: what dashboards show and the other detectors judge, per perimeter x bucket x channel x voice x theme,
-at every level.
+"""tally: what dashboards show and the other detectors judge, at every level of the tree.
 
 Sums and counts only, never means. Within a division an author counts once per cell; divisions share no
 author, so the root's cells are the sums of theirs.
