@@ -73,6 +73,7 @@ def expand(base: Path, pattern: str, *, suffixes: frozenset[str] | None = None) 
     listed stands in the result itself, so that reading it fails in the open.
     Raises SourceError if there is no such file or folder, or a glob matches nothing; a folder may be empty.
     """
+    pattern = at_home(pattern)
     place = base / pattern
     try:
         if place.is_file():
@@ -87,6 +88,25 @@ def expand(base: Path, pattern: str, *, suffixes: frozenset[str] | None = None) 
         raise SourceError(f"{place}: no such file or folder; correct `path`, which starts from {base}")
     paths = {path for match in found for path in _matched(base / match, suffixes)}
     return sorted(paths, key=lambda path: path.parts)
+
+
+def is_there(base: Path, pattern: str) -> bool:
+    """Whether a configured path means anything: what `expand` needs, at the cost of one look."""
+    pattern = at_home(pattern)
+    try:
+        return (base / pattern).exists() or any(glob.iglob(pattern, root_dir=base, recursive=True))  # noqa: PTH207
+    except OSError:
+        return False
+
+
+def at_home(path: str) -> str:
+    """The path with `~` as the home folder, as it is where there is none.
+
+    >>> at_home("data/~x")
+    'data/~x'
+    """
+    # Path.expanduser raises where the home is unknown, and drops a glob's last slash.
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def _matched(match: Path, suffixes: frozenset[str] | None) -> list[Path]:

@@ -6,15 +6,12 @@ from pathlib import Path, PurePosixPath
 
 from connectors import files, mail_boxes
 from connectors.contract import Outcome, Parsed, Record, Rejected, SetAside
-from connectors.errors import SettingsError
 from connectors.mail_kinds import kind
 from connectors.mail_message import ParsedMail, address_of, body_text, display_name_of, parse_message, sent_at
 from connectors.mail_reply import visible
 from connectors.source_settings import MailSource
 from connectors.template import Template
 from connectors.unread import rejection_of
-
-PERIMETER_FIELDS = ("to", "to_local", "folder", "subject")
 
 _RECIPIENT_HEADERS = ("to", "delivered-to", "x-original-to", "envelope-to", "cc")
 _PREFIXES = re.compile(
@@ -48,12 +45,6 @@ class Mail:
         self._base = base
         self._zone = settings.timezone or zone
         self._perimeter = Template(settings.perimeter)
-        unknown = sorted(set(self._perimeter.fields) - set(PERIMETER_FIELDS))
-        if unknown:
-            raise SettingsError(
-                f"source {self.name}: perimeter uses {', '.join(unknown)}; "
-                f"a mail source knows {', '.join(PERIMETER_FIELDS)}"
-            )
 
     def records(self) -> Iterator[Record]:
         """Every message, file by file in order of path. Raises SourceError if there is no such place."""

@@ -8,26 +8,71 @@ from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from connectors.template import Template
 
 _SPAN = re.compile(r"^\s*(\d+)\s*(s|min|h|d|w)\s*$")
+_LONGEST_SPAN = 50 * 366 * 86400
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def parse_span(value: object) -> object:
-    """Turn `90min`, `36h`, `3d` or `2w` into a timedelta; other values pass through for pydantic to judge.
+    """Turn `90min`, `36h`, `3d` or `2w` into a timedelta; a timedelta passes.
 
     >>> parse_span("36h")
     datetime.timedelta(days=1, seconds=43200)
     """
-    if isinstance(value, str):
-        match = _SPAN.match(value)
-        if not match:
-            raise ValueError("must be a number and a unit of s, min, h, d or w, such as 36h or 3d")
-        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    if isinstance(value, timedelta):
+        return value
+    match = _SPAN.match(value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError('must be text, a number and a unit of s, min, h, d or w, such as "36h" or "3d"')
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if seconds > _LONGEST_SPAN:
+        raise ValueError("must be 50 years at most")
+    return timedelta(seconds=seconds)
+
+
+def check_column(value: object) -> object:
+    """Accept a column's name or its number, not true or false, which Python takes for numbers."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 1):
+        raise ValueError("must be a column's name, or its number from 1")
     return value
+
+
+def check_columns(value: object) -> object:
+    """Accept a column or a list of them."""
+    for column in value if isinstance(value, list) else [value]:
+        check_column(column)
+    return value
+
+
+def check_delimiter(value: str) -> str:
+    """Accept one character that can stand between fields."""
+    if len(value) != 1 or value in '"\r\n':
+        raise ValueError("must be one character, such as ;")
+    return value
+
+
+def _matching(pattern: str, rule: str) -> AfterValidator:
+    """Accept text of a form, said in words."""
+    form = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise ValueError(rule)
+        return value
+
+    return AfterValidator(check)
 
 
 def check_zone(name: str) -> str:
@@ -39,9 +84,27 @@ def check_zone(name: str) -> str:
     return name
 
 
-Span = Annotated[timedelta, BeforeValidator(parse_span), Field(ge=timedelta(0))]
+Span = Annotated[timedelta, BeforeValidator(parse_span)]
 Zone = Annotated[str, BeforeValidator(lambda value: check_zone(value) if isinstance(value, str) else value)]
-Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Slug = Annotated[
+    str,
+    _matching(
+        "[a-z][a-z0-9_]*", "must be lower-case letters, digits and _, a letter first, such as field_note"
+    ),
+]
+Step = Annotated[
+    str,
+    _matching(
+        "[a-z0-9][a-z0-9-]*", "must be lower-case letters, digits and -, without accents, such as la-poste"
+    ),
+]
+"""One step of a perimeter's path."""
+Column = Annotated[str | int, BeforeValidator(check_column)]
+ColumnList = Annotated[str | int | list[str | int], BeforeValidator(check_columns)]
+
+
+MAIL_FIELDS = ("to", "to_local", "folder", "subject")
+"""What the perimeter of a mail source may be made of."""
 
 
 class Model(BaseModel):
@@ -85,13 +148,21 @@ class CommonSource(Model):
 class MailSource(CommonSource):
     """Mailboxes: mbox files, maildirs, folders of .eml, zips of them.
 
-    Fields a perimeter template may use: `to`, `to_local` (before the @), `folder`, `subject`.
+    Fields a perimeter template may use: MAIL_FIELDS; `to_local` is what stands before the @.
     """
 
     kind: Literal["mail"]
     channel: Slug = "email"
     subject: bool = True
     """Whether the subject belongs to the text."""
+
+    @field_validator("perimeter")
+    @classmethod
+    def _uses_known_fields(cls, value: str) -> str:
+        unknown = sorted(set(Template(value).fields) - set(MAIL_FIELDS))
+        if unknown:
+            raise ValueError(f"uses {', '.join(unknown)}; a mail source knows {', '.join(MAIL_FIELDS)}")
+        return value
 
 
 class LettersSource(CommonSource):
@@ -122,13 +193,13 @@ class Columns(Model):
     In JSON a dotted path reaches inside (`answers.0.text`).
     """
 
-    text: str | int | list[str | int] = []
-    occurred_at: str | int | list[str | int]
+    text: ColumnList = []
+    occurred_at: ColumnList
     """Several columns: the first that is filled."""
-    id: str | int | None = None
-    score: str | int | None = None
-    author: str | int | None = None
-    agent: str | int | None = None
+    id: Column | None = None
+    score: Column | None = None
+    author: Column | None = None
+    agent: Column | None = None
 
 
 class ScoreScale(Model):
@@ -159,7 +230,7 @@ class TableSource(CommonSource):
     score: ScoreScale | None = None
     header_rows: Annotated[int, Field(ge=0, le=10)] = 1
     """0: no header, columns are numbers. 3: Qualtrics (names, questions, import ids)."""
-    delimiter: str | None = None
+    delimiter: Annotated[str, AfterValidator(check_delimiter)] | None = None
     """Found from the content where absent."""
     decimal_comma: bool = False
     day_first: bool = True

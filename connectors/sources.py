@@ -23,7 +23,7 @@ def open_sources(
     """One reader for each configured source, in the order given; nothing is read yet.
 
     base: the folder relative paths start from. zone: the organisation's, for times without one. Only the
-    readers needed are imported. Raises SettingsError for what the settings models cannot see.
+    readers needed are imported.
     """
     return [OpenedSource(_open(one, base=base, zone=zone), one) for one in settings]
 

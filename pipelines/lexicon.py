@@ -83,9 +83,14 @@ def load_lexicons(languages: Sequence[str], extra: Path | None = None) -> Lexico
 
     extra: a user's folder with the same layout. Its stop words and theme expressions are added to
     ours; its theme rows, sentiment entries, negators and intensifiers replace ours of the same key.
-    Raises SettingsError with every fault, one a line, or where a language has no lexicon.
+    Raises SettingsError with every fault, one a line; a language without lexicon is one.
     """
     return _load(tuple(sorted(set(languages))), extra)
+
+
+def has_lexicon(language: str, folders: Sequence[Path]) -> bool:
+    """Whether one of the folders has a lexicon of the language."""
+    return any((folder / language).is_dir() for folder in folders)
 
 
 @cache
@@ -97,7 +102,14 @@ def _load(languages: tuple[str, ...], extra: Path | None) -> Lexicons:
     for reader in readers:
         rows.update(reader.theme_rows())
     parts = {language: _read(language, readers, rows) for language in languages}
-    faults = [fault for reader in readers for fault in reader.faults]
+    folders = [reader.folder for reader in readers]
+    faults = [
+        f"language '{language}': no folder '{language}' in {' or '.join(map(str, folders))}; every language "
+        "listed needs a lexicon: add the folder, or leave the language out"
+        for language in languages
+        if not has_lexicon(language, folders)
+    ]
+    faults += [fault for reader in readers for fault in reader.faults]
     if faults:
         raise SettingsError("\n".join(faults))
     found = {language: _merge(language, parts[language]) for language in languages}
@@ -108,12 +120,6 @@ def _load(languages: tuple[str, ...], extra: Path | None) -> Lexicons:
 def _read(
     language: str, readers: Sequence[FolderReader], rows: Mapping[str, ThemeRow]
 ) -> list[LanguageFiles]:
-    if not any((reader.folder / language).is_dir() for reader in readers):
-        folders = " or ".join(str(reader.folder) for reader in readers)
-        raise SettingsError(
-            f"language '{language}': no folder '{language}' in {folders}; every language listed needs a "
-            "lexicon: add the folder, or leave the language out"
-        )
     parts = []
     for reader in readers:
         part = reader.language(language)

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from connectors.source_settings import Slug
+from pipelines.rules import rule_of
 from pipelines.words import words
 
 LONGEST_SENTIMENT = 3
@@ -135,7 +136,7 @@ class FolderReader:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             self.faults.append(f"{path}: not TOML in UTF-8 ({error}); correct the file")
         except ValidationError as error:
-            self.faults.extend(f"{path}: {_key(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+            self.faults.extend(f"{path}: {_key(fault['loc'])}: {rule_of(fault)}" for fault in error.errors())
         return None
 
     def _read_word_list(self, path: Path, language: str, files: LanguageFiles) -> None:

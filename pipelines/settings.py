@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from connectors.errors import SettingsError
-from connectors.source_settings import Model, Slug, SourceSettings, Zone
+from connectors.files import at_home
+from connectors.source_settings import Model, Slug, SourceSettings, Step, Zone
+from pipelines.settings_faults import NAMES_DIFFER, form_faults, unmet, unmet_sources
 
 if TYPE_CHECKING:
     from pipelines.stages.detect import Detection
 
 DEFAULT_NAME = "vigie.toml"
-_TWICE = "source names must differ: {} stands twice"
 
 
 class Organisation(Model):
     """Whose texts these are."""
 
-    root: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    root: Step
     """First segment of every perimeter's path."""
     name: str
     tree: str | None = None
@@ -86,7 +87,7 @@ class Settings(Model):
         names = [source.name for source in self.source]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(_TWICE.format(", ".join(twice)))
+            raise ValueError(NAMES_DIFFER.format(", ".join(twice)))
         return self
 
     @property
@@ -96,7 +97,7 @@ class Settings(Model):
 
     def path(self, relative: str) -> Path:
         """A path of the file, from where the file stands; `~` is the home folder."""
-        return self._base / Path(relative).expanduser()
+        return self._base / at_home(relative)
 
     @property
     def stages(self) -> "Detection":
@@ -135,55 +136,27 @@ class Settings(Model):
 
 
 def load_settings(file: Path) -> Settings:
-    """Read and validate a settings file; SettingsError lists every fault, one a line."""
+    """Read and validate a settings file; SettingsError lists every fault, one a line.
+
+    What the file names must be there. Sources may be gone once they are in the log: where nothing else is
+    wrong, only those who read them look.
+    """
     try:
         content = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError as error:
         raise SettingsError(f"{file}: no such file; `vigie init DIR` writes one to start from") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise SettingsError(f"{file}: not TOML: {error}") from error
+    faults: list[str] = []
     try:
         settings = Settings.model_validate(content)
     except ValidationError as error:
-        raise SettingsError("\n".join(_faults(file, content, error))) from error
+        faults += form_faults(content, error)
+    faults += unmet(content, file.parent)
+    if faults:
+        faults += unmet_sources(content, file.parent)
+        raise SettingsError("\n".join(f"{file}: {fault}" for fault in faults))
     settings._base = file.parent
     return settings
-
-
-def _faults(file: Path, content: Mapping[str, Any], error: ValidationError) -> list[str]:
-    faults = []
-    for fault in error.errors(include_url=False):
-        key = _key(fault["loc"], content)
-        message = fault["msg"].removeprefix("Value error, ")
-        rule = message[0].lower() + message[1:]
-        value = fault["input"]
-        shown = (
-            f" is {value!r};" if not isinstance(value, dict | list) and fault["type"] != "missing" else ":"
-        )
-        if fault["type"] == "extra_forbidden":
-            shown, rule = ":", "no such key; look for a typing error"
-        faults.append(f"{file}: {key or 'the file'}{shown} {rule}")
-    names = [str(source.get("name")) for source in content.get("source", []) if isinstance(source, dict)]
-    twice = sorted({name for name in names if names.count(name) > 1 and name != "None"})
-    if twice and not any("must differ" in fault for fault in faults):
-        faults.append(f"{file}: source: {_TWICE.format(', '.join(twice))}")
-    return faults
-
-
-def _key(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
-    """`source[2].columns.text`, without the kind that pydantic puts into the path of a source."""
-    key, here = "", content
-    for step in location:
-        inside: Any = None
-        if isinstance(step, int) and isinstance(here, list):
-            key += f"[{step + 1}]"
-            inside = here[step] if step < len(here) else None
-        elif isinstance(here, Mapping) and here.get("kind") == step and step not in here:
-            inside = here
-        else:
-            key += f".{step}" if key else str(step)
-            inside = here.get(str(step)) if isinstance(here, Mapping) else None
-        here = inside
-    return key

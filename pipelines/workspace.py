@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from connectors.admission import Admission, Redactor, read_names
 from connectors.contract import Accounting
-from connectors.errors import SecretError, SettingsError
+from connectors.errors import SecretError, SettingsError, SourceError
+from connectors.files import is_there
 from connectors.ingest import Progress, ingest, retry
 from connectors.log import EventLog, LogWriter
 from connectors.perimeters import PerimeterTree, read_perimeters
@@ -137,7 +138,11 @@ class Workspace:
         return EventLog(place if "://" in place else self.log_path)
 
     def ingest(self, *, live: bool = False, progress: Progress | None = None) -> dict[str, Accounting]:
-        """Read every source into the log; history until the log has a live part."""
+        """Read every source into the log; history until the log has a live part.
+
+        SourceError, before anything is read, names every source whose place is not there.
+        """
+        self._find_sources()
         sources, admission, quarantine = self.sources, self.admission, self.quarantine
         with self._writer() as log:
             return ingest(
@@ -221,6 +226,17 @@ class Workspace:
             )
             use(replayed)
         return replayed
+
+    def _find_sources(self) -> None:
+        base = self.settings.base
+        faults = [
+            f"source {source.name}: {base / source.path}: no such file or folder; correct `path`, which "
+            f"starts from {base.absolute()}"
+            for source in self.settings.source
+            if not is_there(base, source.path)
+        ]
+        if faults:
+            raise SourceError("\n".join(faults))
 
     @contextmanager
     def _writer(self) -> Iterator[LogWriter]:

@@ -64,6 +64,25 @@ def test_a_missing_source(settings: Path, shop: ModuleType) -> None:
     one_error(shop.run("ingest", "--settings", settings), 3, "mail.mbox: no such file or folder", "path")
 
 
+def test_missing_sources_are_all_named_before_any_is_read(settings: Path, shop: ModuleType) -> None:
+    text = settings.read_text("utf-8").replace('"avis.csv"', '"*/avis.csv"')
+    settings.write_text(text.replace('"mail.mbox"', '"boites"'), encoding="utf-8")
+    result = shop.run("ingest", "--settings", settings)
+    assert result.exit_code == 3
+    first, second = result.stderr.splitlines()
+    assert "source avis: " in first
+    assert "*/avis.csv: no such file or folder" in first
+    assert "source mail: " in second
+    assert not (settings.parent / "log").exists()
+
+
+def test_what_is_in_the_log_needs_its_source_no_more(ingested: Path, shop: ModuleType) -> None:
+    (ingested.parent / "mail.mbox").unlink()
+    assert shop.run_json("log", "show", "--settings", ingested)
+    replayed = shop.run("replay", "--settings", ingested, "--engine", "plain", "--no-store", "--json")
+    assert replayed.exit_code == 0
+
+
 def test_no_source(settings: Path, shop: ModuleType) -> None:
     settings.write_text(shop.SETTINGS.split("[[source]]")[0], encoding="utf-8")
     one_error(shop.run("ingest", "--settings", settings), 2, "no [[source]] is configured")

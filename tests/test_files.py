@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import SourceError
-from connectors.files import decode, expand, relative_name
+from connectors.files import decode, expand, is_there, relative_name
 from connectors.template import Template
 
 WELL_KNOWN = ["utf-8", "latin-1", "cp1252", "utf-16", "utf-7", "shift_jis", "iso2022_jp", "ascii"]
@@ -63,6 +63,23 @@ def test_no_such_place_is_an_error_that_names_it(tmp_path: Path, pattern: str) -
     with pytest.raises(SourceError, match="path") as error:
         expand(tmp_path, pattern)
     assert pattern in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "there"),
+    [("a", True), ("a/b.txt", True), ("**/*.txt", True), ("a/*.pdf", False), ("c", False), ("~/d", True)],
+)
+def test_whether_a_place_is_there_is_known_without_listing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, there: bool
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    make(tmp_path, "a/b.txt", "home/d/e.txt")
+    assert is_there(tmp_path, pattern) is there
+    if there:
+        assert expand(tmp_path, pattern)
+    else:
+        with pytest.raises(SourceError):
+            expand(tmp_path, pattern)
 
 
 def test_an_empty_folder_is_no_error(tmp_path: Path) -> None:

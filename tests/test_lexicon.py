@@ -159,14 +159,14 @@ def test_every_fault_is_listed_with_its_file_key_and_rule(tmp_path: Path) -> Non
         ("fr/stopwords.toml: a", "'zut' stands twice"),
         ("fr/stopwords.toml: a", "'deux-mots' makes 2 to 2 words"),
         ("fr/calendar.toml", "not TOML"),
-        ("fr/sentiment.toml: entries.0.weight", "less than or equal to 3"),
+        ("fr/sentiment.toml: entries.0.weight", "must be 3 at most"),
         ("fr/themes.toml: parking", "makes 5 to 5 words; the rule is 1 to 4"),
         ("fr/themes.toml: parking", "'zut' stands twice"),
         ("fr/themes.toml: parking", "'b2b' may hold letters"),
         ("fr/themes.toml: parking", "'zut (a' may hold letters"),
         ("fr/themes.toml: nothing", "no such theme"),
-        ("fr/accents.toml: keep", "Field required"),
-        ("fr/accents.toml: kept", "not permitted"),
+        ("fr/accents.toml: keep", "is missing"),
+        ("fr/accents.toml: kept", "no such key"),
     ]
     for where, what in expected:
         assert any(where in fault and what in fault for fault in faults), (where, what, faults)
@@ -179,9 +179,10 @@ def test_an_empty_entry_is_refused(tmp_path: Path) -> None:
         load_lexicons(["en"], tmp_path)
 
 
-def test_a_language_without_lexicon_is_refused() -> None:
-    with pytest.raises(SettingsError, match="language 'xx': no folder 'xx'"):
-        load_lexicons(["fr", "xx"])
+def test_languages_without_lexicon_are_refused_together() -> None:
+    with pytest.raises(SettingsError, match="language 'xx': no folder 'xx'") as caught:
+        load_lexicons(["fr", "xx", "yy"])
+    assert "language 'yy': no folder 'yy'" in str(caught.value)
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:

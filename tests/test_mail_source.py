@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from connectors.contract import Outcome, Parsed, Record, Rejected, SetAside
-from connectors.errors import SettingsError
 from connectors.mail import Mail
 from connectors.mail_kinds import kind
 from connectors.mail_message import address_of, decode_header, parse_date
@@ -272,7 +272,7 @@ def test_the_recipient_is_found_where_to_is_missing() -> None:
 
 
 def test_an_unknown_perimeter_field_is_a_settings_error() -> None:
-    with pytest.raises(SettingsError, match="magasin") as error:
+    with pytest.raises(ValidationError, match="magasin") as error:
         source(perimeter="{magasin}")
     assert "to_local" in str(error.value)
 

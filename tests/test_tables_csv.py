@@ -11,9 +11,10 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from connectors.contract import Outcome, Parsed, Record, Rejected, SetAside
-from connectors.errors import SettingsError, SourceError
+from connectors.errors import SourceError
 from connectors.source_settings import TableSource
 from connectors.tables import Table
 from connectors.tables.csv_rows import MOST_CHARACTERS
@@ -114,7 +115,7 @@ def test_delimiter_as_declared(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delimiter", ["", "||", '"', "\n"])
 def test_a_delimiter_is_one_character(tmp_path: Path, delimiter: str) -> None:
-    with pytest.raises(SettingsError, match="one character"):
+    with pytest.raises(ValidationError, match="one character"):
         table(tmp_path, delimiter=delimiter)
 
 

@@ -5,7 +5,6 @@ from itertools import chain, islice
 from pathlib import Path
 
 from connectors.contract import Outcome, Record, Rejected
-from connectors.errors import SettingsError
 from connectors.files import expand, relative_name
 from connectors.source_settings import TableSource
 from connectors.tables.csv_rows import read_csv
@@ -44,17 +43,12 @@ class Table:
     base: folder that `settings.path` starts from. zone: where times without an offset are placed, unless
     the source names its own. A record's payload maps columns to cells and can be written as JSON; its line
     is the physical line a row starts on (CSV, JSONL), the sheet's row, or the row's place from 1 (JSON,
-    Parquet). Raises SettingsError for a delimiter that is not one character.
+    Parquet).
     """
 
     reasons: Mapping[str, str] = REASONS
 
     def __init__(self, settings: TableSource, *, base: Path, zone: str) -> None:
-        delimiter = settings.delimiter
-        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-            raise SettingsError(
-                f"source {settings.name!r}: delimiter is {delimiter!r}; it must be one character, such as ;"
-            )
         self.name = settings.name
         self._settings = settings
         self._base = base
