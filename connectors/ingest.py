@@ -4,7 +4,8 @@ Order makes it safe to stop anywhere: quarantine is durable before the log's com
 is recognised, events by their id and quarantined records by theirs.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -44,6 +45,8 @@ def ingest(
 ) -> dict[str, Accounting]:
     """Read sources into the log; the accounting of each, which is also kept in the log with its events.
 
+    A source that brings nothing new (no event, no row set aside or quarantined that was not before) leaves
+    the log as it is.
     live: events are admitted now; otherwise they are history, admitted as of their own time. now: the load
     time, aware. Memory does not grow with the sources, but for the ids of events (16 bytes each).
     Raises SourceError if a source's place does not exist, SecretError if the log was written with another
@@ -52,10 +55,11 @@ def ingest(
     """
     check_key(log, admission)
     quarantine.purge(now)
-    known = EventLog(log.path).known_ids()
+    known, told = EventLog(log.path).known_ids(), _told(log)
     accounts = {}
     for opened in sources:
-        load = _Load(opened, admission, log, quarantine, known, live=live, now=now)
+        before = told.get(opened.source.name, Counter())
+        load = _Load(opened, admission, log, quarantine, known, live=live, now=now, told=before)
         for chunk in _chunks(opened.source.records(), _size):
             load.take(chunk)
             if progress is not None:
@@ -103,6 +107,24 @@ def check_key(log: LogWriter, admission: Admission) -> None:
         admission.secret.check_fingerprint(manifest.note.get("key"), where=f"the log {log.path}")
 
 
+def _told(log: LogWriter) -> dict[str, Counter[tuple[str, str]]]:
+    """The most rows that one load set aside or quarantined for each reason, by source."""
+    told: dict[str, Counter[tuple[str, str]]] = {}
+    for manifest in EventLog(log.path).manifests():
+        account = manifest.note.get("accounting")
+        if account is not None:
+            name = str(manifest.note["source"])
+            told[name] = told.get(name, Counter()) | _left_out(
+                account["set_aside_reasons"], account["quarantine_reasons"]
+            )
+    return told
+
+
+def _left_out(set_aside: Mapping[str, int], quarantined: Mapping[str, int]) -> Counter[tuple[str, str]]:
+    aside = {("set aside", reason): count for reason, count in set_aside.items()}
+    return Counter(aside | {("quarantined", reason): count for reason, count in quarantined.items()})
+
+
 @dataclass(slots=True)
 class _Pending:
     """Admitted events not yet handed to the log."""
@@ -122,7 +144,10 @@ class _Pending:
 
 
 class _Load:
-    """One source on its way into the log."""
+    """One source on its way into the log.
+
+    told: the most rows a load of it left out by reason; None for rows that come from quarantine.
+    """
 
     def __init__(
         self,
@@ -134,6 +159,7 @@ class _Load:
         *,
         live: bool,
         now: datetime,
+        told: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self._source = opened.source
         self._log = log
@@ -141,6 +167,8 @@ class _Load:
         self._known = known
         self._live = live
         self._now = now
+        self._told = told
+        self._newly_quarantined = 0
         self._key = admission.secret.fingerprint
         # The log's clock never goes back, even where the machine's did.
         admitted_at = max(filter(None, (now, log.clock if live else None)))
@@ -168,12 +196,21 @@ class _Load:
         return [i for i, _ in rejected]
 
     def finish(self) -> Accounting:
-        """Hand the rest to the log, with the accounting."""
+        """Hand the rest to the log, with the accounting, if there was anything new."""
         if not self._account.closes():
             raise AssertionError(f"{self._source.name}: the accounting does not close: {self._account}")
-        account = self._account.as_json()
-        self._commit(note={"source": self._source.name, "key": self._key, "accounting": account})
+        if self._has_news():
+            account = self._account.as_json()
+            self._commit(note={"source": self._source.name, "key": self._key, "accounting": account})
         return self._account
+
+    def _has_news(self) -> bool:
+        """Rows set aside have no identity: one more of them than ever is new."""
+        account = self._account
+        if self._told is None:
+            return bool(account.events or account.set_aside)
+        more = _left_out(account.set_aside, account.quarantined) - self._told
+        return bool(account.events or self._newly_quarantined or more)
 
     def _set_aside(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -196,7 +233,8 @@ class _Load:
         for _, why in rejected:
             _count(self._account.quarantined, why.reason)
         if rejected:
-            self._quarantine.add(self._source.name, [(records[i], why) for i, why in rejected], now=self._now)
+            rows = [(records[i], why) for i, why in rejected]
+            self._newly_quarantined += self._quarantine.add(self._source.name, rows, now=self._now)
 
     def _commit(self, *, note: dict[str, Any]) -> None:
         events = pa.Table.from_batches(self._pending.batches, schema=EVENT)

@@ -157,6 +157,49 @@ def test_the_same_again_adds_nothing(place: Place) -> None:
     assert second.quarantined == first.quarantined  # counted again, kept once
     assert len(list(place.quarantine.entries())) == 2
     assert place.log.rows == 3
+    assert len(list(place.log.manifests())) == 1
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_nothing_new_leaves_the_log_as_it_is(place: Place, live: bool) -> None:
+    assert place.run(Rows([]), live=live)["avis"] == Accounting()
+    assert place.log.head is None
+    place.run(Rows(MIXED), Rows(MIXED[2:4], name="autre"), live=live)
+    head = place.log.head_hash
+    again = place.run(Rows(MIXED[:4]), Rows(MIXED[2:4], name="autre"), live=live)
+    assert again["avis"] == Accounting(
+        read=4, duplicates=2, set_aside={"auto_reply": 1}, quarantined={"bad": 1}
+    )
+    assert again["autre"] == Accounting(read=2, set_aside={"auto_reply": 1}, quarantined={"bad": 1})
+    assert place.log.head_hash == head
+
+
+@pytest.mark.parametrize("row", [{"kind": "aside"}, {"kind": "bad", "n": 2}, {"text": "neuf"}])
+def test_whatever_is_new_is_told_in_the_log(place: Place, row: Mapping[str, Any]) -> None:
+    place.run(Rows(MIXED))
+    account = place.run(Rows([*MIXED, row]))["avis"]
+    notes = [manifest.note["accounting"] for manifest in place.log.manifests()]
+    assert notes[1:] == [account.as_json()]
+
+
+def test_a_bad_row_in_the_place_of_another_is_new(place: Place) -> None:
+    place.run(Rows([{"kind": "bad", "n": 1}]))
+    place.run(Rows([{"kind": "bad", "n": 2}]))
+    assert len(list(place.log.manifests())) == 2
+
+
+def test_what_a_killed_load_quarantined_is_told_by_the_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LogWriter, "append_history", killed)
+        with pytest.raises(KeyboardInterrupt):
+            place.run(Rows([{"kind": "bad"}]))
+    account = place.run(Rows([{"kind": "bad"}]))["avis"]
+    assert [manifest.note["accounting"] for manifest in place.log.manifests()] == [account.as_json()]
 
 
 def test_a_grown_file_adds_what_is_new(place: Place) -> None:
@@ -253,14 +296,18 @@ def test_retry_admits_what_now_passes(place: Place) -> None:
     place.tree = PerimeterTree("r", CLOSED)
     account = place.run(source)["avis"]
     assert account.quarantined == {"unknown_perimeter": 2}
+    head = place.log.head_hash
     assert place.run(source, again=True)["avis"].quarantined == {"unknown_perimeter": 2}
+    assert place.log.head_hash == head
     place.tree = PerimeterTree("r", {**CLOSED, "r/sud": Perimeter("r/sud")})
     account = place.run(source, again=True)["avis"]
     assert account == Accounting(read=2, events=1, quarantined={"unknown_perimeter": 1})
     assert sorted(event["text"] for event in place.events()) == ["deux", "un"]
     assert [entry.record.payload for entry in place.quarantine.entries()] == [source.rows[2]]
     # The whole file again is no news, and nothing comes back.
+    head = place.log.head_hash
     assert place.run(source)["avis"] == Accounting(read=3, duplicates=2, quarantined={"unknown_perimeter": 1})
+    assert place.log.head_hash == head
 
 
 def test_retry_of_chosen_entries_only(place: Place) -> None:
