@@ -1,0 +1,254 @@
+"""Compiled core of `detectors.text_weights`: texts one after the other, each scored before it is learned.
+
+Logarithms and exponentials are taken here, one at a time and in the order of a text's own features, so
+results do not depend on how texts are cut into batches.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+SQUARED = 1 << 8
+"""Unit of the squared idf of a quantised feature."""
+UNIT = 1 << 16
+"""Unit of quantised weights: a log-odds of 1."""
+_ROOT = 16.0
+"""Square root of SQUARED."""
+_CAUTION = 1e-2
+"""Under the root of the step size: how large a first step may be."""
+
+
+class State(NamedTuple):
+    """One row a feature, in id order; hints have rows of their own.
+
+    texts: texts that hold the feature. authors: distinct ones among them, counted up to the minimum; seen:
+    those, shape (features, minimum). weights, squares: shape (features, classes), squares of past gradients.
+    hint_weights, hint_squares: shape (levels, classes). totals: texts learned, by class.
+    """
+
+    ids: NDArray[np.uint64]
+    texts: NDArray[np.int64]
+    authors: NDArray[np.int64]
+    seen: NDArray[np.uint64]
+    weights: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    hint_weights: NDArray[np.float64]
+    hint_squares: NDArray[np.float64]
+    totals: NDArray[np.int64]
+
+
+class Batch(NamedTuple):
+    """Texts as rows of a list column. places: row of each feature in the state, -1 where it has none.
+
+    levels: row of each text's hint. classes, authors: empty where nothing is learned.
+    """
+
+    places: NDArray[np.int64]
+    values: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    levels: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    authors: NDArray[np.uint64]
+
+
+class Constants(NamedTuple):
+    """Of the estimator's parameters, those the kernel needs."""
+
+    rate: float
+    balance: float
+    hint_value: float
+    min_authors: int
+
+
+def empty_state(classes: int, levels: int, min_authors: int) -> State:
+    """Nothing learned."""
+    return State(
+        np.zeros(0, np.uint64),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
+        np.zeros((0, min_authors), np.uint64),
+        np.zeros((0, classes)),
+        np.zeros((0, classes)),
+        np.zeros((levels, classes)),
+        np.zeros((levels, classes)),
+        np.zeros(classes, np.int64),
+    )
+
+
+def with_features(state: State, features: NDArray[np.uint64]) -> State:
+    """The state with a row for each of `features`, which are distinct and in order."""
+    fresh = features[find(state.ids, features) < 0]
+    if not fresh.size:
+        return state
+    at = np.searchsorted(state.ids, fresh)
+    grown = {
+        name: np.insert(getattr(state, name), at, 0, axis=0)
+        for name in ("texts", "authors", "seen", "weights", "squares")
+    }
+    return state._replace(ids=np.insert(state.ids, at, fresh), **grown)
+
+
+def with_class(state: State) -> State:
+    """The state with one more class."""
+    wider = {
+        name: np.pad(getattr(state, name), ((0, 0), (0, 1)))
+        for name in ("weights", "squares", "hint_weights", "hint_squares")
+    }
+    return state._replace(totals=np.append(state.totals, 0), **wider)
+
+
+def find(ids: NDArray[np.uint64], features: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Place of each feature among ids in order; -1 where it is not there."""
+    places = np.searchsorted(ids, features)
+    there = places < ids.size
+    there[there] = ids[places[there]] == features[there]
+    return np.where(there, places, -1)
+
+
+@njit(cache=True)
+def repeats(places: Any, offsets: Any, size: int) -> int:
+    """First text that holds a feature twice, -1 if none. size: bound of the places."""
+    stamp = np.full(size, -1, np.int64)
+    for row in range(offsets.size - 1):
+        for entry in range(offsets[row], offsets[row + 1]):
+            place = places[entry]
+            if stamp[place] == row:
+                return row
+            stamp[place] = row
+    return -1
+
+
+@njit(cache=True)
+def _look(state: State, batch: Batch, row: int, constants: Constants, scaled: Any, shares: Any) -> None:
+    """Features of a text as the model sees them (length 1, 0 where unknown), and its class probabilities."""
+    start, end = batch.offsets[row], batch.offsets[row + 1]
+    known = state.totals.sum()
+    norm = 0.0
+    for entry in range(start, end):
+        place = batch.places[entry]
+        value = 0.0
+        if place >= 0 and state.authors[place] >= constants.min_authors:
+            value = batch.values[entry] * (math.log((1.0 + known) / (1.0 + state.texts[place])) + 1.0)
+        scaled[entry - start] = value
+        norm += value * value
+    norm = math.sqrt(norm)
+    for entry in range(end - start):
+        if scaled[entry] != 0.0:
+            scaled[entry] /= norm
+    highest = -math.inf
+    for number in range(shares.size):
+        total = state.hint_weights[batch.levels[row], number] * constants.hint_value
+        for entry in range(start, end):
+            if scaled[entry - start] != 0.0:
+                total += state.weights[batch.places[entry], number] * scaled[entry - start]
+        shares[number] = total
+        highest = max(highest, total)
+    total = 0.0
+    for number in range(shares.size):
+        shares[number] = math.exp(shares[number] - highest)
+        total += shares[number]
+    for number in range(shares.size):
+        shares[number] /= total
+
+
+@njit(cache=True)
+def _meet(state: State, place: int, author: Any, min_authors: int) -> None:
+    """Count a text of an author who uses a feature."""
+    state.texts[place] += 1
+    known = state.authors[place]
+    if known >= min_authors:
+        return
+    for other in range(known):
+        if state.seen[place, other] == author:
+            return
+    state.seen[place, known] = author
+    state.authors[place] += 1
+
+
+@njit(cache=True)
+def _move(weights: Any, squares: Any, gradient: float, rate: float) -> Any:
+    squares += gradient * gradient
+    return weights - rate * gradient / math.sqrt(squares + _CAUTION), squares
+
+
+@njit(cache=True)
+def step(state: State, batch: Batch, constants: Constants, learn: bool, probabilities: Any) -> None:
+    """Score each text, then learn it where asked. probabilities: shape (texts, classes), written."""
+    texts, classes = batch.offsets.size - 1, state.totals.size
+    longest = 0
+    for row in range(texts):
+        longest = max(longest, batch.offsets[row + 1] - batch.offsets[row])
+    scaled = np.empty(longest)
+    for row in range(texts):
+        shares = probabilities[row]
+        _look(state, batch, row, constants, scaled, shares)
+        if not learn:
+            continue
+        start, end, right = batch.offsets[row], batch.offsets[row + 1], batch.classes[row]
+        state.totals[right] += 1
+        # One more text of each class, so that the first of a class does not outweigh everything.
+        even = (state.totals.sum() + classes) / (classes * (state.totals[right] + 1.0))
+        weight = math.exp(constants.balance * math.log(even))
+        for number in range(classes):
+            error = weight * (shares[number] - (1.0 if number == right else 0.0))
+            level = batch.levels[row]
+            state.hint_weights[level, number], state.hint_squares[level, number] = _move(
+                state.hint_weights[level, number],
+                state.hint_squares[level, number],
+                error * constants.hint_value,
+                constants.rate,
+            )
+            for entry in range(start, end):
+                if scaled[entry - start] != 0.0:
+                    place = batch.places[entry]
+                    state.weights[place, number], state.squares[place, number] = _move(
+                        state.weights[place, number],
+                        state.squares[place, number],
+                        error * scaled[entry - start],
+                        constants.rate,
+                    )
+        for entry in range(start, end):
+            _meet(state, batch.places[entry], batch.authors[row], constants.min_authors)
+
+
+@njit(cache=True)
+def quantise(state: State, constants: Constants, weights: Any, squared: Any, hints: Any) -> None:
+    """Whole numbers of the learned state: weights times idf, squared idf, and what hints add."""
+    known, classes = state.totals.sum(), state.totals.size
+    for place in range(state.ids.size):
+        idf = math.log((1.0 + known) / (1.0 + state.texts[place])) + 1.0
+        squared[place] = max(1, round(idf * idf * SQUARED))
+        for number in range(classes):
+            weights[place, number] = round(state.weights[place, number] * idf * UNIT)
+    for level in range(hints.shape[0]):
+        for number in range(classes):
+            hints[level, number] = round(state.hint_weights[level, number] * constants.hint_value * UNIT)
+
+
+@njit(cache=True)
+def weigh(
+    places: Any, offsets: Any, levels: Any, weights: Any, squared: Any, hints: Any, log_odds: Any, known: Any
+) -> None:
+    """Log-odds of each class in 1/UNIT, and how many features are known. Exact: sums are of integers.
+
+    A square root and a quotient are the only floats, and IEEE 754 leaves no choice in either.
+    """
+    for row in range(offsets.size - 1):
+        size = np.int64(0)
+        for number in range(log_odds.shape[1]):
+            log_odds[row, number] = 0
+        for entry in range(offsets[row], offsets[row + 1]):
+            place = places[entry]
+            if place < 0:
+                continue
+            known[row] += 1
+            size += squared[place]
+            for number in range(log_odds.shape[1]):
+                log_odds[row, number] += weights[place, number]
+        norm = math.sqrt(float(size)) if size > 0 else _ROOT
+        for number in range(log_odds.shape[1]):
+            share = math.floor(float(log_odds[row, number]) * _ROOT / norm)
+            log_odds[row, number] = np.int64(share) + hints[levels[row], number]
