@@ -1,19 +1,9 @@
 """Sentences that a store manager understands, in French and in English."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-_MONTHS_FR = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
-_MONTHS_EN = "January February March April May June July August September October November December".split()
-_CHANNELS_FR = {
-    "email": "e-mail",
-    "letter": "courrier",
-    "survey": "enquête",
-    "field_note": "notes de terrain",
-    "complaint": "réclamation",
-}
-_CHANNELS_EN = {"email": "e-mail", "letter": "letter", "field_note": "field note"}
 HIGH_SCORE = 0.7
 """From here on a mean score reads as content."""
 
@@ -41,57 +31,97 @@ class Facts:
     short_history: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """What differs between languages. verbs: by tone; channels: those whose name is not its own words."""
+
+    months: Sequence[str]
+    first_day: str
+    decimal_mark: str
+    conjunction: str
+    verbs: Mapping[str, str]
+    channels: Mapping[str, str]
+    story: str
+    field_first: str
+    high_score: str
+    short_history: str
+
+
+_FRENCH = _Language(
+    months="janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
+    first_day="1er",
+    decimal_mark=",",
+    conjunction="et",
+    verbs={"praise": "saluent", "complaint": "se plaignent de", "mixed": "parlent de"},
+    channels={
+        "email": "e-mail",
+        "letter": "courrier",
+        "survey": "enquête",
+        "field_note": "notes de terrain",
+        "complaint": "réclamation",
+    },
+    story="{place} : depuis le {since}, {authors} personnes {verb} « {label} », par {channels} "
+    "(alerte du {raised} : {observed} pour {expected} attendues).",
+    field_first="Le terrain l'a signalé avant les clients.",
+    high_score="Leur note moyenne est haute : {score}/10.",
+    short_history="Historique encore court ici : l'attendu s'appuie sur le périmètre au-dessus.",
+)
+_ENGLISH = _Language(
+    months="January February March April May June July August September October November December".split(),
+    first_day="1",
+    decimal_mark=".",
+    conjunction="and",
+    verbs={"praise": "praise", "complaint": "complain of", "mixed": "mention"},
+    channels={"email": "e-mail"},
+    story="{place}: since {since}, {authors} people {verb} “{label}”, by {channels} "
+    "(alert of {raised}: {observed} for {expected} expected).",
+    field_first="Field teams said so before customers.",
+    high_score="Their mean score is high: {score}/10.",
+    short_history="History is still short here: the expected leans on the perimeter above.",
+)
+
+
 def sentence_fr(facts: Facts) -> str:
-    """One or two sentences, in French."""
-    verb = {"praise": "saluent", "complaint": "se plaignent de"}.get(facts.tone, "parlent de")
-    by = _listed([_CHANNELS_FR.get(channel, channel.replace("_", " ")) for channel in facts.channels], "et")
-    text = (
-        f"{facts.place} : depuis le {_day_fr(facts.since)}, {facts.authors} personnes {verb} "
-        f"« {facts.label} », par {by} (alerte du {_day_fr(facts.raised)} : {facts.observed} "
-        f"pour {_expected(facts.expected).replace('.', ',')} attendues)."
-    )
-    if facts.field_first:
-        text += " Le terrain l'a signalé avant les clients."
-    if facts.mean_score is not None and facts.mean_score >= HIGH_SCORE and facts.tone != "praise":
-        score = _out_of_ten(facts.mean_score).replace(".", ",")
-        text += f" Leur note moyenne est haute : {score}/10."
-    if facts.short_history:
-        text += " Historique encore court ici : l'attendu s'appuie sur le périmètre au-dessus."
-    return text
+    """A few short sentences, in French."""
+    return _sentences(facts, _FRENCH)
 
 
 def sentence_en(facts: Facts) -> str:
-    """One or two sentences, in English."""
-    verb = {"praise": "praise", "complaint": "complain of"}.get(facts.tone, "mention")
-    by = _listed([_CHANNELS_EN.get(channel, channel.replace("_", " ")) for channel in facts.channels], "and")
-    text = (
-        f"{facts.place}: since {_day_en(facts.since)}, {facts.authors} people {verb} “{facts.label}”, "
-        f"by {by} (alert of {_day_en(facts.raised)}: {facts.observed} "
-        f"for {_expected(facts.expected)} expected)."
-    )
+    """A few short sentences, in English."""
+    return _sentences(facts, _ENGLISH)
+
+
+def _sentences(facts: Facts, language: _Language) -> str:
+    channels = [language.channels.get(channel, channel.replace("_", " ")) for channel in facts.channels]
+    said = [
+        language.story.format(
+            place=facts.place,
+            since=_day(facts.since, language),
+            authors=facts.authors,
+            verb=language.verbs[facts.tone],
+            label=facts.label,
+            channels=_listed(channels, language.conjunction),
+            raised=_day(facts.raised, language),
+            observed=facts.observed,
+            expected=_expected(facts.expected).replace(".", language.decimal_mark),
+        )
+    ]
     if facts.field_first:
-        text += " Field teams said so before customers."
+        said.append(language.field_first)
     if facts.mean_score is not None and facts.mean_score >= HIGH_SCORE and facts.tone != "praise":
-        text += f" Their mean score is high: {_out_of_ten(facts.mean_score)}/10."
+        score = f"{10 * facts.mean_score:.1f}".replace(".", language.decimal_mark)
+        said.append(language.high_score.format(score=score))
     if facts.short_history:
-        text += " History is still short here: the expected leans on the perimeter above."
-    return text
+        said.append(language.short_history)
+    return " ".join(said)
 
 
-def _day_fr(day: date) -> str:
-    return f"{day.day if day.day > 1 else '1er'} {_MONTHS_FR[day.month - 1]}"
-
-
-def _day_en(day: date) -> str:
-    return f"{day.day} {_MONTHS_EN[day.month - 1]}"
+def _day(day: date, language: _Language) -> str:
+    return f"{day.day if day.day > 1 else language.first_day} {language.months[day.month - 1]}"
 
 
 def _expected(value: float) -> str:
     return "<0.1" if value < 0.1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
-
-
-def _out_of_ten(score: float) -> str:
-    return f"{10 * score:.1f}"
 
 
 def _listed(words: list[str], conjunction: str) -> str:
