@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connectors.admission import Admission, Redactor, read_names
 from connectors.contract import Accounting
@@ -143,31 +143,11 @@ class Workspace:
         SourceError, before anything is read, names every source whose place is not there.
         """
         self._find_sources()
-        sources, admission, quarantine = self.sources, self.admission, self.quarantine
-        with self._writer() as log:
-            return ingest(
-                sources,
-                admission=admission,
-                log=log,
-                quarantine=quarantine,
-                live=live or EventLog(self.log_path).has_live,
-                now=self.now(),
-                progress=progress,
-            )
+        return self._load(ingest, live=live, progress=progress)
 
     def retry(self, only: list[str] | None = None) -> dict[str, Accounting]:
         """Parse quarantined records again with today's settings."""
-        sources, admission, quarantine = self.sources, self.admission, self.quarantine
-        with self._writer() as log:
-            return retry(
-                sources,
-                admission=admission,
-                log=log,
-                quarantine=quarantine,
-                live=EventLog(self.log_path).has_live,
-                now=self.now(),
-                only=only,
-            )
+        return self._load(retry, only=only)
 
     def open_store(self) -> "AbstractContextManager[Store]":
         """The signal store: a server by its DSN, or the built-in one, made where there is none."""
@@ -226,6 +206,22 @@ class Workspace:
             )
             use(replayed)
         return replayed
+
+    def _load(
+        self, load: Callable[..., dict[str, Accounting]], *, live: bool = False, **options: Any
+    ) -> dict[str, Accounting]:
+        """Run `ingest` or `retry` on the log; what they need is opened before the log is taken."""
+        sources, admission, quarantine = self.sources, self.admission, self.quarantine
+        with self._writer() as log:
+            return load(
+                sources,
+                admission=admission,
+                log=log,
+                quarantine=quarantine,
+                live=live or EventLog(self.log_path).has_live,
+                now=self.now(),
+                **options,
+            )
 
     def _find_sources(self) -> None:
         base = self.settings.base
