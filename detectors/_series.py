@@ -1,0 +1,101 @@
+"""Rows of state by series id, for estimators that judge many series at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.uint64]
+Floats = NDArray[np.float64]
+
+
+class SeriesTable:
+    """Columns of floats, one row a series, in order of id; a series never written is all zeros.
+
+    Parameters
+    ----------
+    shapes
+        Shape of one row of each column, by name.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self.ids = np.empty(0, np.uint64)
+        self._columns = {name: np.empty((0, *shape)) for name, shape in shapes.items()}
+
+    def read(self, series: Ids) -> list[Floats]:
+        """Copies of the rows of `series`, one array a column."""
+        places, known = self._find(series)
+        rows = []
+        for column in self._columns.values():
+            copy = np.zeros((series.size, *column.shape[1:]))
+            copy[known] = column[places[known]]
+            rows.append(copy)
+        return rows
+
+    def write(self, series: Ids, rows: list[Floats]) -> None:
+        """Replace the rows of `series`, which are distinct; new ones find their place."""
+        _, known = self._find(series)
+        if not known.all():
+            self._insert(np.sort(series[~known]))
+        places = np.searchsorted(self.ids, series)
+        for column, values in zip(self._columns.values(), rows, strict=True):
+            column[places] = values
+
+    def known(self, series: Ids) -> Ids:
+        """Those of `series` that have a row."""
+        return series[self._find(series)[1]]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The ids and the columns, copied."""
+        return {"ids": self.ids.copy(), **{name: column.copy() for name, column in self._columns.items()}}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what `arrays` gave."""
+        self.ids = arrays["ids"].copy()
+        self._columns = {name: arrays[name].copy() for name in self._columns}
+
+    def _find(self, series: Ids) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        places = np.searchsorted(self.ids, series)
+        if not self.ids.size:
+            return places, np.zeros(series.size, bool)
+        places = np.minimum(places, self.ids.size - 1)
+        return places, self.ids[places] == series
+
+    def _insert(self, new: Ids) -> None:
+        places = np.searchsorted(self.ids, new)
+        self.ids = np.insert(self.ids, places, new)
+        self._columns = {
+            name: np.insert(column, places, 0.0, axis=0) for name, column in self._columns.items()
+        }
+
+
+def check_series(series: Ids, **columns: NDArray[Any]) -> None:
+    """ValueError where ids repeat, or a column is not one finite number a series."""
+    if np.unique(series).size < series.size:
+        raise ValueError("series must be distinct: one entry a series in a bucket")
+    for name, values in columns.items():
+        if values.size != series.size:
+            raise ValueError(f"{series.size} series but {values.size} {name}; they must be as many")
+        if not np.isfinite(values).all():
+            wrong = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise ValueError(f"{name} of series {series[wrong]} is {values[wrong]}; it must be finite")
+
+
+def check_bucket(bucket: int, next_bucket: int | None) -> None:
+    """ValueError where buckets do not increase; next_bucket: None where none is learned."""
+    if next_bucket is not None and bucket < next_bucket:
+        raise ValueError(f"bucket is {bucket}; buckets up to {next_bucket - 1} are learned already")
+
+
+def check_counts(series: Ids, **counts: NDArray[Any]) -> None:
+    """ValueError unless counts are whole numbers from 0 to the first one's, and those at least 0."""
+    name, most = next(iter(counts.items()))
+    for part, values in counts.items():
+        wrong = (values != np.floor(values)) | (values < 0) | (values > most)
+        if wrong.any():
+            i = int(np.flatnonzero(wrong)[0])
+            limit = "" if part == name else f" and at most {name}, {most[i]}"
+            raise ValueError(
+                f"{part} of series {series[i]} is {values[i]}; it must be whole, at least 0{limit}"
+            )
