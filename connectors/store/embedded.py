@@ -11,6 +11,7 @@ would fail wherever the folder's path is longer than about 100 characters.
 
 import atexit
 import contextlib
+import errno
 import fcntl
 import os
 import pwd
@@ -39,6 +40,8 @@ _SYSTEM_USER = "vigie-postgres"
 _START_ATTEMPTS = 3
 _WAIT_S = 60
 _ANSWER_S = 5
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_SAYS_FULL = (b"No space left on device", b"Disk quota exceeded")
 
 
 def binaries() -> Path:
@@ -63,7 +66,8 @@ class _Owner:
 
 
 class EmbeddedPostgres:
-    """The server of one folder, running between `start` and `stop`; a context manager gives the same.
+    """The server of one folder, running between `start` and `stop`; a context manager gives the same, and
+    says that the disk is full where that is why the store failed.
 
     folder: made if absent; its ancestors become traversable by all (o+x) when the process is root, because
     PostgreSQL refuses to run as root and a system account must reach the folder.
@@ -72,8 +76,10 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self._cluster = self._folder / "cluster"
+        self._log = self._folder / "server.log"
         self._users: IO[bytes] | None = None
         self._pid = 0
+        self._log_begin = 0
 
     def start(self) -> str:
         """Start the server, or join the one that runs; return its connection string (it holds the password).
@@ -88,11 +94,14 @@ class EmbeddedPostgres:
                 self._pid = os.getpid()
                 atexit.register(self.stop)
                 port = self._running_port()
-                if port and _answers(self._dsn(port)):
-                    return self._dsn(port)
-                return self._dsn(self._launch())
+                if not port or not _answers(self._dsn(port)):
+                    port = self._launch()
+                self._log_begin = self._log.stat().st_size
+                return self._dsn(port)
         except OSError as error:
             self.stop()
+            if error.errno in _DISK_FULL:
+                raise self._full() from error
             reason = error.strerror or str(error)
             raise StoreError(f"cannot use {self._folder} for the signal store: {reason}") from error
         except BaseException:
@@ -116,7 +125,16 @@ class EmbeddedPostgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        full = isinstance(error, StoreError) and _says_full(self._log.read_bytes()[self._log_begin :])
         self.stop()
+        if full:
+            raise self._full() from error
+
+    def _full(self) -> StoreError:
+        return StoreError(
+            f"the disk is full: the signal store in {self._folder} cannot be written; free some space there "
+            "and run the same command again, what was stored before stays"
+        )
 
     def _dsn(self, port: int) -> str:
         password = (self._folder / "password").read_text(encoding="ascii")
@@ -173,16 +191,17 @@ class EmbeddedPostgres:
             self._halt()
         self._pid_file().unlink(missing_ok=True)
         owner = self._owner()
-        log = self._folder / "server.log"
         for _ in range(_START_ATTEMPTS):
-            log.write_bytes(b"")
-            os.chown(log, owner.uid, owner.gid)
+            self._log.write_bytes(b"")
+            os.chown(self._log, owner.uid, owner.gid)
             port = _free_port()
             # Between finding a free port and listening on it another program may take it: hence attempts.
             if self._pg_ctl("start", "-l", "../server.log", "-o", f"-p {port}", owner=owner):
                 return port
+        if _says_full(self._log.read_bytes()):
+            raise self._full()
         raise StoreError(
-            f"PostgreSQL does not start in {self._folder}: {_last_fatal(log)}; the log is {log}. "
+            f"PostgreSQL does not start in {self._folder}: {_last_fatal(self._log)}; the log is {self._log}. "
             "Signals can be rebuilt: move that folder away and replay the log"
         )
 
@@ -195,7 +214,7 @@ class EmbeddedPostgres:
 
     def _halt(self) -> None:
         if not self._pg_ctl("stop", "-m", "fast", owner=self._owner()) and self._postmaster_runs():
-            raise StoreError(f"PostgreSQL in {self._folder} does not stop; see {self._folder / 'server.log'}")
+            raise StoreError(f"PostgreSQL in {self._folder} does not stop; see {self._log}")
 
     def _pg_ctl(self, action: str, *options: str, owner: _Owner) -> bool:
         """Run pg_ctl on the cluster until the action is done or has failed; return whether it is done.
@@ -231,6 +250,8 @@ class EmbeddedPostgres:
         code, output = _run("initdb", arguments, folder=fresh, owner=owner)
         if code != 0:
             shutil.rmtree(fresh, ignore_errors=True)
+            if _says_full(output.encode()):
+                raise self._full()
             raise StoreError(f"cannot make a database in {self._folder}: {_last_line(output)}")
         fresh.rename(self._cluster)
 
@@ -328,6 +349,11 @@ def _free_port() -> int:
 
 def _last_line(text: str) -> str:
     return (text.strip().splitlines() or ["no reason given"])[-1]
+
+
+def _says_full(output: bytes) -> bool:
+    """Whether PostgreSQL says that the disk is full."""
+    return any(words in output for words in _SAYS_FULL)
 
 
 def _last_fatal(log: Path) -> str:

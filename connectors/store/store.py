@@ -132,7 +132,8 @@ class Store:
             for source, account in sorted(accounts.items())
         ]
         with self._loading():
-            self._connection.cursor().executemany(_RECORD_INGEST, rows)
+            for row in rows:
+                self._connection.execute(_RECORD_INGEST, row)
 
     def run(self) -> Run | None:
         """The replay the store reflects; None before the first."""
