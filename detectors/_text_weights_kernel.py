@@ -25,8 +25,11 @@ class State(NamedTuple):
     """One row a feature, in id order; hints have rows of their own.
 
     texts: texts that hold the feature. authors: distinct ones among them, counted up to the minimum; seen:
-    those, shape (features, minimum). weights, squares: shape (features, classes), squares of past gradients.
-    hint_weights, hint_squares: shape (levels, classes). totals: texts learned, by class.
+    those, shape (features, minimum). weights: as the last step left them, squares: of past gradients, dated:
+    past steps, each times its number; shape (features, classes). hint_weights, hint_squares, hint_dated: the
+    same of hints, shape (levels, classes). totals: texts learned, by class.
+
+    The mean of the weights over all texts learned is weights - dated / (texts + 1).
     """
 
     ids: NDArray[np.uint64]
@@ -35,8 +38,10 @@ class State(NamedTuple):
     seen: NDArray[np.uint64]
     weights: NDArray[np.float64]
     squares: NDArray[np.float64]
+    dated: NDArray[np.float64]
     hint_weights: NDArray[np.float64]
     hint_squares: NDArray[np.float64]
+    hint_dated: NDArray[np.float64]
     totals: NDArray[np.int64]
 
 
@@ -72,6 +77,8 @@ def empty_state(classes: int, levels: int, min_authors: int) -> State:
         np.zeros((0, min_authors), np.uint64),
         np.zeros((0, classes)),
         np.zeros((0, classes)),
+        np.zeros((0, classes)),
+        np.zeros((levels, classes)),
         np.zeros((levels, classes)),
         np.zeros((levels, classes)),
         np.zeros(classes, np.int64),
@@ -86,7 +93,7 @@ def with_features(state: State, features: NDArray[np.uint64]) -> State:
     at = np.searchsorted(state.ids, fresh)
     grown = {
         name: np.insert(getattr(state, name), at, 0, axis=0)
-        for name in ("texts", "authors", "seen", "weights", "squares")
+        for name in ("texts", "authors", "seen", "weights", "squares", "dated")
     }
     return state._replace(ids=np.insert(state.ids, at, fresh), **grown)
 
@@ -95,7 +102,7 @@ def with_class(state: State) -> State:
     """The state with one more class."""
     wider = {
         name: np.pad(getattr(state, name), ((0, 0), (0, 1)))
-        for name in ("weights", "squares", "hint_weights", "hint_squares")
+        for name in ("weights", "squares", "dated", "hint_weights", "hint_squares", "hint_dated")
     }
     return state._replace(totals=np.append(state.totals, 0), **wider)
 
@@ -122,28 +129,39 @@ def repeats(places: Any, offsets: Any, size: int) -> int:
 
 
 @njit(cache=True)
-def _look(state: State, batch: Batch, row: int, constants: Constants, scaled: Any, shares: Any) -> None:
-    """Features of a text as the model sees them (length 1, 0 where unknown), and its class probabilities."""
+def _scale(state: State, batch: Batch, row: int, min_authors: int, scaled: Any) -> None:
+    """Features of a text as the model sees them: idf, all together of length 1, 0 where unknown."""
     start, end = batch.offsets[row], batch.offsets[row + 1]
-    known = state.totals.sum()
+    learned = state.totals.sum()
     norm = 0.0
     for entry in range(start, end):
         place = batch.places[entry]
         value = 0.0
-        if place >= 0 and state.authors[place] >= constants.min_authors:
-            value = batch.values[entry] * (math.log((1.0 + known) / (1.0 + state.texts[place])) + 1.0)
+        if place >= 0 and state.authors[place] >= min_authors:
+            value = batch.values[entry] * (math.log((1.0 + learned) / (1.0 + state.texts[place])) + 1.0)
         scaled[entry - start] = value
         norm += value * value
     norm = math.sqrt(norm)
     for entry in range(end - start):
         if scaled[entry] != 0.0:
             scaled[entry] /= norm
+
+
+@njit(cache=True)
+def _tell(
+    state: State, batch: Batch, row: int, hint_value: float, age: float, scaled: Any, shares: Any
+) -> None:
+    """Class probabilities of a text. age: 1 / (texts + 1) for mean weights, 0 for those of the last step."""
+    start, end = batch.offsets[row], batch.offsets[row + 1]
+    level = batch.levels[row]
     highest = -math.inf
     for number in range(shares.size):
-        total = state.hint_weights[batch.levels[row], number] * constants.hint_value
+        total = (state.hint_weights[level, number] - state.hint_dated[level, number] * age) * hint_value
         for entry in range(start, end):
             if scaled[entry - start] != 0.0:
-                total += state.weights[batch.places[entry], number] * scaled[entry - start]
+                place = batch.places[entry]
+                weight = state.weights[place, number] - state.dated[place, number] * age
+                total += weight * scaled[entry - start]
         shares[number] = total
         highest = max(highest, total)
     total = 0.0
@@ -169,63 +187,85 @@ def _meet(state: State, place: int, author: Any, min_authors: int) -> None:
 
 
 @njit(cache=True)
-def _move(weights: Any, squares: Any, gradient: float, rate: float) -> Any:
-    squares += gradient * gradient
-    return weights - rate * gradient / math.sqrt(squares + _CAUTION), squares
+def _move(
+    weights: Any, squares: Any, dated: Any, place: Any, number: int, gradient: float, rate: float, date: float
+) -> None:
+    """One step of AdaGrad. date: number of the step."""
+    squares[place, number] += gradient * gradient
+    change = -rate * gradient / math.sqrt(squares[place, number] + _CAUTION)
+    weights[place, number] += change
+    dated[place, number] += change * date
+
+
+@njit(cache=True)
+def _learn(state: State, batch: Batch, row: int, constants: Constants, scaled: Any, shares: Any) -> None:
+    """Learn a text. shares: its class probabilities by the weights of the last step."""
+    start, end = batch.offsets[row], batch.offsets[row + 1]
+    level, right, classes = batch.levels[row], batch.classes[row], shares.size
+    state.totals[right] += 1
+    date = float(state.totals.sum())
+    # One more text of each class, so that the first of a class does not outweigh everything.
+    even = (date + classes) / (classes * (state.totals[right] + 1.0))
+    weight = math.exp(constants.balance * math.log(even))
+    for number in range(classes):
+        error = weight * (shares[number] - (1.0 if number == right else 0.0))
+        _move(
+            state.hint_weights,
+            state.hint_squares,
+            state.hint_dated,
+            level,
+            number,
+            error * constants.hint_value,
+            constants.rate,
+            date,
+        )
+        for entry in range(start, end):
+            if scaled[entry - start] != 0.0:
+                _move(
+                    state.weights,
+                    state.squares,
+                    state.dated,
+                    batch.places[entry],
+                    number,
+                    error * scaled[entry - start],
+                    constants.rate,
+                    date,
+                )
+    for entry in range(start, end):
+        _meet(state, batch.places[entry], batch.authors[row], constants.min_authors)
 
 
 @njit(cache=True)
 def step(state: State, batch: Batch, constants: Constants, learn: bool, probabilities: Any) -> None:
     """Score each text, then learn it where asked. probabilities: shape (texts, classes), written."""
-    texts, classes = batch.offsets.size - 1, state.totals.size
     longest = 0
-    for row in range(texts):
+    for row in range(probabilities.shape[0]):
         longest = max(longest, batch.offsets[row + 1] - batch.offsets[row])
-    scaled = np.empty(longest)
-    for row in range(texts):
-        shares = probabilities[row]
-        _look(state, batch, row, constants, scaled, shares)
-        if not learn:
-            continue
-        start, end, right = batch.offsets[row], batch.offsets[row + 1], batch.classes[row]
-        state.totals[right] += 1
-        # One more text of each class, so that the first of a class does not outweigh everything.
-        even = (state.totals.sum() + classes) / (classes * (state.totals[right] + 1.0))
-        weight = math.exp(constants.balance * math.log(even))
-        for number in range(classes):
-            error = weight * (shares[number] - (1.0 if number == right else 0.0))
-            level = batch.levels[row]
-            state.hint_weights[level, number], state.hint_squares[level, number] = _move(
-                state.hint_weights[level, number],
-                state.hint_squares[level, number],
-                error * constants.hint_value,
-                constants.rate,
-            )
-            for entry in range(start, end):
-                if scaled[entry - start] != 0.0:
-                    place = batch.places[entry]
-                    state.weights[place, number], state.squares[place, number] = _move(
-                        state.weights[place, number],
-                        state.squares[place, number],
-                        error * scaled[entry - start],
-                        constants.rate,
-                    )
-        for entry in range(start, end):
-            _meet(state, batch.places[entry], batch.authors[row], constants.min_authors)
+    scaled, shares = np.empty(longest), np.empty(probabilities.shape[1])
+    for row in range(probabilities.shape[0]):
+        age = 1.0 / (state.totals.sum() + 1.0)
+        _scale(state, batch, row, constants.min_authors, scaled)
+        _tell(state, batch, row, constants.hint_value, age, scaled, probabilities[row])
+        if learn:
+            _tell(state, batch, row, constants.hint_value, 0.0, scaled, shares)
+            _learn(state, batch, row, constants, scaled, shares)
 
 
 @njit(cache=True)
 def quantise(state: State, constants: Constants, weights: Any, squared: Any, hints: Any) -> None:
-    """Whole numbers of the learned state: weights times idf, squared idf, and what hints add."""
-    known, classes = state.totals.sum(), state.totals.size
+    """Whole numbers of the learned state: mean weights times idf, squared idf, and what hints add."""
+    learned = state.totals.sum()
+    age = 1.0 / (learned + 1.0)
     for place in range(state.ids.size):
-        idf = math.log((1.0 + known) / (1.0 + state.texts[place])) + 1.0
+        idf = math.log((1.0 + learned) / (1.0 + state.texts[place])) + 1.0
         squared[place] = max(1, round(idf * idf * SQUARED))
-        for number in range(classes):
-            weights[place, number] = round(state.weights[place, number] * idf * UNIT)
+        for number in range(weights.shape[1]):
+            weight = state.weights[place, number] - state.dated[place, number] * age
+            weights[place, number] = round(weight * idf * UNIT)
     for level in range(hints.shape[0]):
-        for number in range(classes):
-            hints[level, number] = round(state.hint_weights[level, number] * constants.hint_value * UNIT)
+        for number in range(hints.shape[1]):
+            weight = state.hint_weights[level, number] - state.hint_dated[level, number] * age
+            hints[level, number] = round(weight * constants.hint_value * UNIT)
 
 
 @njit(cache=True)

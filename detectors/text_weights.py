@@ -70,7 +70,8 @@ class TextWeights(Classifier):
     A text is a set of features, weighted by their inverse document frequency as learned so far and scaled to
     length 1, and a hint: a whole number that says what another reader, such as a lexicon, makes of the text.
     Each level of the hint has weights too: where little is learned yet, they decide. Steps are those of
-    AdaGrad; texts of rare classes weigh more. A feature is learned only after `min_authors` distinct authors
+    AdaGrad, and weights are their mean over all texts, for the last ones must not count most; texts of rare
+    classes weigh more. A feature is learned only after `min_authors` distinct authors
     have used it, so that no weight tells of what one person wrote.
 
     Parameters
@@ -102,6 +103,8 @@ class TextWeights(Classifier):
 
     References
     ----------
+    Polyak, B. & Juditsky, A. (1992). Acceleration of stochastic approximation by averaging. SIAM Journal on
+    Control and Optimization 30(4):838-855.
     Duchi, J., Hazan, E. & Singer, Y. (2011). Adaptive subgradient methods for online learning and stochastic
     optimization. Journal of Machine Learning Research 12:2121-2159.
     """
@@ -110,7 +113,7 @@ class TextWeights(Classifier):
         self,
         classes: Sequence[Hashable] | None = None,
         min_authors: int = 5,
-        rate: float = 0.25,
+        rate: float = 0.75,
         balance: float = 0.5,
         hint_value: float = 0.5,
         levels: int = 3,

@@ -60,6 +60,13 @@ class StorePlace(Model):
     folder: str = "store"
 
 
+class Understanding(Model):
+    """How texts are read."""
+
+    sentiment: Annotated[str, Field(pattern=r"(^|/)weights-[0-9a-f]{32}\.parquet$")] | None = None
+    """File of learned weights, as `vigie learn` names it; without it, the lexicon tells a text's mood."""
+
+
 class DetectionSettings(Model):
     """How detection judges. Buckets are civil days."""
 
@@ -78,6 +85,7 @@ class Settings(Model):
     privacy: Privacy = Privacy()
     log: LogPlace = LogPlace()
     store: StorePlace = StorePlace()
+    understanding: Understanding = Understanding()
     detection: DetectionSettings = DetectionSettings()
     source: list[SourceSettings] = []
     _base: Path = PrivateAttr(default=Path())
@@ -116,13 +124,17 @@ class Settings(Model):
     @cached_property
     def relevant(self) -> dict[str, Any]:
         """The settings that signals depend on, plain values."""
-        return {
+        plain = {
             "organisation": self.organisation.model_dump(
                 mode="json", include={"root", "timezone", "languages"}
             ),
             "min_authors": self.privacy.min_authors,
             "detection": self.detection.model_dump(mode="json", exclude={"lexicon"}),
         }
+        if self.understanding.sentiment is None:
+            return plain
+        # The name is the hash of the content, wherever the file stands.
+        return {**plain, "sentiment": Path(self.understanding.sentiment).name}
 
     def version(self, lexicon_version: str, names: Mapping[str, str] | None = None) -> str:
         """Hash of everything besides the log that signals depend on; 32 hexadecimal digits.

@@ -28,8 +28,10 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from connectors.store import Store
+    from pipelines.learn import Lesson
     from pipelines.replay import Engine, Replayed
     from pipelines.stages.understand import Reader
+    from pipelines.weights import Weights
 
 Say = Callable[[str], None]
 Clock = Callable[[], datetime]
@@ -75,6 +77,14 @@ class Workspace:
         return load_lexicons(
             self.settings.organisation.languages, self.settings.path(extra) if extra else None
         )
+
+    @cached_property
+    def weights(self) -> "Weights | None":
+        """The learned weights that the settings name."""
+        from pipelines.weights import read_weights
+
+        file = self.settings.understanding.sentiment
+        return None if file is None else read_weights(self.settings.path(file))
 
     @property
     def settings_version(self) -> str:
@@ -164,7 +174,25 @@ class Workspace:
         named = [path for path in self.tree.paths if organisation.tree is not None]
         names = {word for path in named for word in (path.rpartition("/")[2], self.tree.name(path))}
         return make_reader(
-            self.lexicons, default=organisation.languages[0], zone=organisation.timezone, names=names
+            self.lexicons,
+            default=organisation.languages[0],
+            zone=organisation.timezone,
+            names=names,
+            weights=None if self.weights is None else self.weights.languages,
+        )
+
+    def learn(self, *, progress: Callable[[int, int], None] | None = None) -> "Lesson":
+        """Learn weights from the scored texts of the log; nothing is written."""
+        from detectors.features import THEME, feature_id
+        from pipelines.learn import learn
+
+        themes = {feature_id(key, THEME): key for key in self.lexicons.themes}
+        return learn(
+            self.open_log(),
+            self.reader(),
+            min_authors=self.settings.privacy.min_authors,
+            themes=themes,
+            progress=progress,
         )
 
     def replay(

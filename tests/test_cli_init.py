@@ -18,6 +18,7 @@ from pipelines.settings import (
     Privacy,
     Settings,
     StorePlace,
+    Understanding,
     load_settings,
 )
 
@@ -26,6 +27,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "privacy": Privacy,
     "log": LogPlace,
     "store": StorePlace,
+    "understanding": Understanding,
     "detection": DetectionSettings,
 }
 

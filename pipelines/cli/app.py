@@ -11,6 +11,7 @@ from pipelines.cli.check import check
 from pipelines.cli.demo import demo
 from pipelines.cli.ingest import ingest
 from pipelines.cli.init import init
+from pipelines.cli.learn import learn
 from pipelines.cli.log import show_log, verify_log
 from pipelines.cli.quarantine import list_quarantine, purge_quarantine, retry_quarantine, show_entry
 from pipelines.cli.replay import replay
@@ -25,6 +26,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": check,
     "ingest": ingest,
     "replay": replay,
+    "learn": learn,
 }
 """Commands by name, in the order of the help. Their modules must be light: `--help` imports them all."""
 

@@ -84,6 +84,8 @@ def _check_named_files(workspace: "Workspace", faults: Faults) -> None:
         _ = workspace.tree
     with faults.collected():
         _ = workspace.lexicons
+    with faults.collected():
+        _ = workspace.weights
     if directory is not None:
         with faults.collected():
             read_names(workspace.settings.path(directory))

@@ -1,7 +1,7 @@
 """understand: events with text -> what each says, without the text. Stateless; any split of the rows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from connectors.civil_days import civil_days
 from connectors.events import EVENT, FLAG_LATE, check_schema, effective_at
+from detectors.text_weights import Quantised, Texts
 from pipelines.lexicon import Lexicons
 from pipelines.stages.lexicon_table import LexiconTable, compile_lexicon
+from pipelines.stages.mood import moods
 from pipelines.stages.reading import read
 from pipelines.stages.tokens import tokenise
 
@@ -42,19 +44,28 @@ class Reader:
     """What `understand` needs besides the rows.
 
     tables: a compiled lexicon a language. default: language of texts in any other. zone: whose days count.
+    weights: learned ones a language; without them the lexicon tells the sentiment.
     """
 
     tables: Mapping[str, LexiconTable]
     default: str
     zone: str
+    weights: Mapping[str, Quantised] = field(default_factory=dict)
 
 
-def make_reader(lexicons: Lexicons, *, default: str, zone: str, names: Iterable[str] = ()) -> Reader:
+def make_reader(
+    lexicons: Lexicons,
+    *,
+    default: str,
+    zone: str,
+    names: Iterable[str] = (),
+    weights: Mapping[str, Quantised] | None = None,
+) -> Reader:
     """Compile the lexicons: once a process. names: of perimeters; a place is not news about itself."""
     tables = {
         language: compile_lexicon(lexicon, sorted(names)) for language, lexicon in lexicons.languages.items()
     }
-    return Reader(tables, default, zone)
+    return Reader(tables, default, zone, weights or {})
 
 
 def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
@@ -63,7 +74,7 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
     rows = events.num_rows
     features, lengths = _Ragged(rows), np.zeros(rows, np.int64)
     sentiment, fingerprint = np.zeros(rows, np.int16), np.zeros(rows, np.uint64)
-    language_of = _languages(events["language"], reader)
+    language_of = languages(events["language"], reader)
     for number, (language, table) in enumerate(reader.tables.items()):
         chosen = np.flatnonzero(language_of == number)
         if not chosen.size:
@@ -71,6 +82,9 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
         texts = events["text"].take(pa.array(chosen)) if chosen.size < rows else events["text"]
         readings = read(tokenise(texts, language), table)
         sentiment[chosen], fingerprint[chosen] = readings.sentiment, readings.fingerprint
+        if language in reader.weights:
+            said = Texts(readings.features, readings.offsets, readings.sentiment.astype(np.int64))
+            sentiment[chosen] = moods(said, reader.weights[language])
         lengths[chosen] = np.diff(readings.offsets)
         features.add(chosen, readings.features, readings.offsets)
     event_key = _first_word(events["event_id"])
@@ -121,7 +135,7 @@ class _Ragged:
         return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
-def _languages(column: pa.Array, reader: Reader) -> NDArray[np.int64]:
+def languages(column: pa.Array, reader: Reader) -> NDArray[np.int64]:
     """Number of the lexicon each row is read with; texts of another language with the default's."""
     known = list(reader.tables)
     numbers = pc.index_in(column, value_set=pa.array(known, pa.string()))
