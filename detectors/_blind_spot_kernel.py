@@ -210,6 +210,10 @@ def _judge(
     mentions: Any, log_odds: float, slack: float, quiet: int, concentration: float, ratios: Any, terms: Any
 ) -> None:
     """Log e-values, by ratio, that a voice is quiet in a block, into `terms`."""
+    if mentions[CUSTOMER] + mentions[FIELD] == 0.0:
+        # Nobody mentions the theme, as of most themes on most days: that tells neither way.
+        terms[:] = 0.0
+        return
     sign = -1.0 if quiet == FIELD else 1.0
     least = log_odds + sign * slack
     same = _log_weight(mentions, _share(least), concentration)
@@ -273,7 +277,7 @@ def _report(state: Any, row: int, i: int, bucket: int, log_e: Any, min_authors: 
     for quiet in range(2):
         least = min(state.loud[row, quiet], state.expected[row, quiet], state.chances[row, quiet])
         if state.run[row, quiet] > 0.0 and least >= min_authors:
-            evidence[quiet] = _log_mean_exp(state.log_r[row, quiet]) - math.log(2.0)
+            evidence[quiet] = max(0.0, _log_mean_exp(state.log_r[row, quiet]) - math.log(2.0))
     quiet = FIELD if evidence[FIELD] >= evidence[CUSTOMER] else CUSTOMER
     if evidence[FIELD] == evidence[CUSTOMER] and state.run[row, CUSTOMER] > state.run[row, FIELD]:
         quiet = CUSTOMER

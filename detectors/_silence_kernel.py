@@ -135,6 +135,8 @@ def _log_mean_exp(values: Any) -> Any:
     top = values[0]
     for value in values:
         top = max(top, value)
+    if top == -np.inf:
+        return top
     total = 0.0
     for value in values:
         total += math.exp(value - top)
@@ -142,18 +144,19 @@ def _log_mean_exp(values: Any) -> Any:
 
 
 @njit(cache=True)
-def _profile(state: Any, i: int, day: int, strength: float) -> Any:
+def _profile(state: Any, i: int, day: int, gap: float, constants: Any) -> Any:
     """Factor of a bucket of the week on the level, and its relative variance before dispersion."""
+    decay, strength = math.exp(gap * constants.log_slow_decay), constants.day_strength
     total, exposure = 0.0, 0.0
     for d in range(state.day_count.shape[1]):
         total += state.day_count[i, d]
         exposure += state.day_exposure[i, d]
-    usual = state.day_exposure[i, day] * total / exposure if exposure > 0.0 else 0.0
-    return (state.day_count[i, day] + strength) / (usual + strength), 1.0 / (usual + strength)
+    usual = decay * state.day_exposure[i, day] * total / exposure if exposure > 0.0 else 0.0
+    return (decay * state.day_count[i, day] + strength) / (usual + strength), 1.0 / (usual + strength)
 
 
 @njit(cache=True)
-def _level(state: Any, i: int, gap: float, dispersion: float, trend_variance: float) -> Any:
+def _level(state: Any, i: int, gap: float, dispersion: float, constants: Any) -> Any:
     """Authors of an average bucket `gap` buckets after the last one, and the relative variance of that.
 
     A straight line through the discounted past, its slope shrunk towards 0 by what is known of it.
@@ -161,14 +164,17 @@ def _level(state: Any, i: int, gap: float, dispersion: float, trend_variance: fl
     count, exposure = state.heard[i], state.exposure[i]
     if count <= 0.0 or exposure <= 0.0:
         return 0.0, 0.0
+    decay = math.exp(gap * constants.log_decay)
     level = count / exposure
-    variance = dispersion / count
     mean_age = state.age[i] / exposure
     spread = state.age_squared[i] - mean_age * state.age[i]
-    if level * spread <= TINY:
+    # Where a long gap has left nothing of the past, its level is anybody's guess.
+    variance = dispersion / max(decay * count, TINY)
+    known = decay * level * spread
+    if known <= TINY:
         return level, variance
-    noise = dispersion / (level * spread)
-    kept = trend_variance / (trend_variance + noise)
+    noise = dispersion / known
+    kept = constants.trend_variance / (constants.trend_variance + noise)
     growth = kept * (mean_age * count - state.heard_age[i]) / (level * spread)
     ahead = mean_age + gap
     turn = min(max(growth * ahead, -LARGEST_TURN), LARGEST_TURN)
@@ -269,8 +275,8 @@ def step(state: Any, counts: Any, factors: Any, bucket: int, before: int, consta
             state.first[i] = bucket
         dispersion = (state.misfit[i] + DISPERSION_STRENGTH) / (state.fit[i] + DISPERSION_STRENGTH)
         dispersion = max(1.0, dispersion)
-        profile, profile_variance = _profile(state, i, bucket % period, constants.day_strength)
-        level, variance = _level(state, i, gap, dispersion, constants.trend_variance)
+        profile, profile_variance = _profile(state, i, bucket % period, gap, constants)
+        level, variance = _level(state, i, gap, dispersion, constants)
         mean = level * profile * factor
         excess = dispersion - 1.0 + mean * (variance + dispersion * profile_variance)
 
@@ -286,9 +292,9 @@ def step(state: Any, counts: Any, factors: Any, bucket: int, before: int, consta
             taught = min(y, mean + UNUSUAL * math.sqrt(mean * (1.0 + excess)) + 1.0)
         out.usual[i], out.running[i] = mean, state.run[i] > 0.0
         if out.running[i] and state.expected[i] >= constants.min_authors:
-            out.evidence[i] = _log_mean_exp(state.log_r[i])
+            out.evidence[i] = max(0.0, _log_mean_exp(state.log_r[i]))
         out.since[i], out.observed[i], out.expected[i] = state.since[i], state.observed[i], state.expected[i]
 
         _compare(state, i, bucket, before, taught, mean, same, constants)
-        weight = max(LEAST_WEIGHT, same)
+        weight = max(LEAST_WEIGHT, same) if factor > 0.0 else 0.0
         _remember(state, i, bucket, gap, taught, profile * factor, factor, weight, constants)
