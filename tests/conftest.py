@@ -1,11 +1,20 @@
 """Fixtures that several tests share."""
 
 import importlib.util
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from connectors.store import Store
 
 
 def _load(name: str) -> ModuleType:
@@ -35,3 +44,52 @@ def reference() -> ModuleType:
 def shop() -> ModuleType:
     """tests/shop.py: a small fictional shop's workspace, and `run` for the command line."""
     return _load("shop")
+
+
+@pytest.fixture(scope="session")
+def tables() -> ModuleType:
+    """tests/table_rows.py: workbooks written by hand, and sources of tables read whole."""
+    return _load("table_rows")
+
+
+@pytest.fixture(scope="session")
+def made() -> ModuleType:
+    """tests/store_rows.py: rows for the signal store."""
+    return _load("store_rows")
+
+
+@pytest.fixture(scope="session")
+def store_dsn() -> Iterator[str]:
+    """A server with a signal store. Not under pytest's folder: as root the server is another account."""
+    from connectors.store.embedded import EmbeddedPostgres
+
+    folder = Path(tempfile.mkdtemp(prefix="vigie-store-"))
+    with EmbeddedPostgres(folder / "postgres") as dsn:
+        yield dsn
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def opened_store(store_dsn: str) -> "Iterator[Store]":
+    from connectors.store import open_store
+
+    with open_store(store_dsn, data=Path("unused")) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def raw(store_dsn: str) -> "Iterator[psycopg.Connection]":
+    """A second connection to the store, to look at the tables as another program would."""
+    from connectors.store.connection import connect
+
+    with connect(store_dsn) as connection:
+        yield connection
+
+
+@pytest.fixture
+def store(opened_store: "Store", raw: "psycopg.Connection") -> "Store":
+    """The store, empty."""
+    raw.execute(
+        "TRUNCATE vigie.run, vigie.perimeter, vigie.signal, vigie.signal_evidence, vigie.tally, vigie.ingest"
+    )
+    return opened_store

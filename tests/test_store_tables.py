@@ -1,11 +1,7 @@
 """What the signal store takes, keeps and gives back, on an embedded server."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -13,16 +9,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 
 from connectors.contract import Accounting
 from connectors.errors import StoreError
 from connectors.events import SchemaError
-from connectors.store import Run, Store, open_store
-from connectors.store.connection import connect
-from connectors.store.embedded import EmbeddedPostgres
+from connectors.store import Store
 from connectors.store.loading import copy_text
-from connectors.store.schemas import EVIDENCE, SIGNAL, TALLY
 
 T0 = datetime(2024, 3, 4, 8, 30, 15, 250_000, tzinfo=UTC)
 AWKWARD = [
@@ -39,144 +31,17 @@ AWKWARD = [
     "%_",
 ]
 
-RUN = Run(
-    log_head="ab" * 32,
-    settings_version="s1",
-    lexicon_version="l1",
-    code_version="0.1.0",
-    closed_until=T0,
-    started_at=T0,
-    finished_at=T0 + timedelta(seconds=9),
-    digest="cd" * 32,
-)
 
-
-@pytest.fixture(scope="module")
-def dsn() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="vigie-store-"))
-    with EmbeddedPostgres(folder / "postgres") as dsn:
-        yield dsn
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def opened(dsn: str) -> Iterator[Store]:
-    with open_store(dsn, data=Path("unused")) as store:
-        yield store
-
-
-@pytest.fixture(scope="module")
-def raw(dsn: str) -> Iterator[psycopg.Connection]:
-    """A second connection, to look at the tables as another program would."""
-    with connect(dsn) as connection:
-        yield connection
-
-
-@pytest.fixture
-def store(opened: Store, raw: psycopg.Connection) -> Store:
-    """The store, empty."""
-    raw.execute(
-        "TRUNCATE vigie.run, vigie.perimeter, vigie.signal, vigie.signal_evidence, vigie.tally, vigie.ingest"
-    )
-    return opened
-
-
-def signal(number: int = 1, **values: Any) -> dict[str, Any]:
-    return {
-        "signal_id": f"{number:032x}",
-        "perimeter": "enseigne/nord/lille-2",
-        "bucket": date(2024, 3, 4),
-        "bucket_at": datetime(2024, 3, 3, 23, tzinfo=UTC),
-        "kind": "emergence",
-        "label": "badge refusé",
-        "terms": ["badge", "badge refusé"],
-        "theme": None,
-        "dimension": None,
-        "stance": None,
-        "owning_function": None,
-        "tone": "complaint",
-        "observed": 7,
-        "expected": 0.25,
-        "evidence": 11.5,
-        "channels": '{"email": 4, "survey": 3}',
-        "voices": '{"customer": 6, "field": 1}',
-        "distinct_authors": 7,
-        "min_authors": 3,
-        "first_seen": T0 - timedelta(days=2),
-        "last_seen": T0,
-        "status": "confirmed",
-        "retrospective": True,
-        "mean_score": 0.4,
-        "sentence_fr": "Sept personnes parlent d'un badge refusé.",
-        "sentence_en": "Seven people mention a refused badge.",
-        "settings_version": "s1",
-        "explanation": '{"baseline": {"a": 1.5}, "buckets": [1, 2]}',
-    } | values
-
-
-def proof(number: int = 1, event: int = 1, **values: Any) -> dict[str, Any]:
-    return {
-        "signal_id": f"{number:032x}",
-        "event_id": event.to_bytes(16, "big"),
-        "occurred_at": T0 + timedelta(minutes=event),
-        "channel": "email",
-        "voice": "customer",
-        "perimeter": "enseigne/nord/lille-2",
-        "excerpt": "le badge est refusé",
-    } | values
-
-
-def tally(perimeter: str = "enseigne/nord/lille-2", day: int = 0, **values: Any) -> dict[str, Any]:
-    return {
-        "perimeter": perimeter,
-        "bucket": date(2024, 3, 4) + timedelta(days=day),
-        "bucket_at": datetime(2024, 3, 3, 23, tzinfo=UTC) + timedelta(days=day),
-        "channel": "email",
-        "voice": "customer",
-        "theme": "",
-        "texts": 5,
-        "authors": 4,
-        "score_sum": 17_500,
-        "scored": 3,
-        "sentiment_sum": -2_500,
-        "without_text": 1,
-        "late": 0,
-    } | values
-
-
-def signals(*rows: dict[str, Any]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=SIGNAL)
-
-
-def proofs(*rows: dict[str, Any]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=EVIDENCE)
-
-
-def tallies(*rows: dict[str, Any]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist(list(rows), schema=TALLY)
-
-
-def dump(raw: psycopg.Connection) -> dict[str, bytes]:
-    """Every table byte for byte, with where each row lies: a rewritten row would show."""
-    tables = ("run", "perimeter", "signal", "signal_evidence", "tally", "ingest", "migration")
-    content = {}
-    for table in tables:
-        query = sql.SQL("COPY (SELECT ctid, xmin, t.* FROM {} AS t ORDER BY ctid) TO STDOUT")
-        with raw.cursor().copy(query.format(sql.Identifier("vigie", table))) as copy:
-            content[table] = b"".join(bytes(block) for block in copy)
-    return content
-
-
-def test_a_signal_comes_back_as_it_went_in(store: Store) -> None:
-    store.upsert_signals(signals(signal()), proofs(proof()))
-    expected = signal() | {
+def test_a_signal_comes_back_as_it_went_in(store: Store, made: ModuleType) -> None:
+    store.upsert_signals(made.signals(made.signal()), made.proofs(made.proof()))
+    expected = made.signal() | {
         "channels": {"email": 4, "survey": 3},
         "voices": {"customer": 6, "field": 1},
         "explanation": {"baseline": {"a": 1.5}, "buckets": [1, 2]},
     }
     assert store.signal(f"{1:032x}") == expected
     assert store.signals() == [expected]
-    assert store.evidence(f"{1:032x}") == [proof()]
+    assert store.evidence(f"{1:032x}") == [made.proof()]
     assert store.signal("0" * 32) is None
     assert store.evidence("0" * 32) == []
 
@@ -209,8 +74,10 @@ _FINITE = st.floats(allow_nan=False, allow_infinity=False)
     ),
     excerpt=_MAYBE,
 )
-def test_any_value_survives_the_round_trip(store: Store, values: dict[str, Any], excerpt: str | None) -> None:
-    store.upsert_signals(signals(signal(**values)), proofs(proof(excerpt=excerpt)))
+def test_any_value_survives_the_round_trip(
+    store: Store, values: dict[str, Any], excerpt: str | None, made: ModuleType
+) -> None:
+    store.upsert_signals(made.signals(made.signal(**values)), made.proofs(made.proof(excerpt=excerpt)))
     found = store.signal(f"{1:032x}")
     assert found is not None
     assert {name: found[name] for name in values} == values
@@ -230,8 +97,10 @@ def test_copy_text_is_read_back_by_postgresql(raw: psycopg.Connection, values: l
     assert [value for (value,) in rows] == values
 
 
-def test_nul_which_postgresql_lacks_becomes_the_replacement_character(store: Store) -> None:
-    store.upsert_signals(signals(signal(label="a\0b", terms=["\0"])), proofs(proof(excerpt="\0fin")))
+def test_nul_which_postgresql_lacks_becomes_the_replacement_character(store: Store, made: ModuleType) -> None:
+    store.upsert_signals(
+        made.signals(made.signal(label="a\0b", terms=["\0"])), made.proofs(made.proof(excerpt="\0fin"))
+    )
     found = store.signal(f"{1:032x}")
     assert found is not None
     assert (found["label"], found["terms"]) == ("a�b", ["�"])
@@ -260,27 +129,29 @@ def test_nul_which_postgresql_lacks_becomes_the_replacement_character(store: Sto
     ],
 )
 def test_a_wrong_signal_is_refused_and_changes_nothing(
-    store: Store, raw: psycopg.Connection, values: dict[str, Any], rule: str
+    store: Store, raw: psycopg.Connection, values: dict[str, Any], rule: str, made: ModuleType
 ) -> None:
-    store.upsert_signals(signals(signal(9)), proofs(proof(9)))
-    before = dump(raw)
-    wrong = signal(**({"sentence_fr": "Mme Canari"} | values))
+    store.upsert_signals(made.signals(made.signal(9)), made.proofs(made.proof(9)))
+    before = made.dump(raw)
+    wrong = made.signal(**({"sentence_fr": "Mme Canari"} | values))
     with pytest.raises(StoreError, match=rule) as caught:
-        store.upsert_signals(signals(signal(2), wrong), proofs())
+        store.upsert_signals(made.signals(made.signal(2), wrong), made.proofs())
     assert "Canari" not in str(caught.value)
     assert caught.value.__suppress_context__
-    assert dump(raw) == before
+    assert made.dump(raw) == before
 
 
-def test_evidence_without_its_signal_is_refused(store: Store) -> None:
+def test_evidence_without_its_signal_is_refused(store: Store, made: ModuleType) -> None:
     with pytest.raises(StoreError, match="names a signal that is not there"):
-        store.upsert_signals(signals(signal(1)), proofs(proof(2)))
+        store.upsert_signals(made.signals(made.signal(1)), made.proofs(made.proof(2)))
 
 
-def test_excerpts_of_a_voice_with_too_few_authors_are_never_stored(store: Store) -> None:
+def test_excerpts_of_a_voice_with_too_few_authors_are_never_stored(store: Store, made: ModuleType) -> None:
     store.upsert_signals(
-        signals(signal(voices='{"customer": 3, "field": 2}')),
-        proofs(proof(event=1), proof(event=2, voice="field"), proof(event=3, voice="unheard")),
+        made.signals(made.signal(voices='{"customer": 3, "field": 2}')),
+        made.proofs(
+            made.proof(event=1), made.proof(event=2, voice="field"), made.proof(event=3, voice="unheard")
+        ),
     )
     assert [row["excerpt"] for row in store.evidence(f"{1:032x}")] == ["le badge est refusé", None, None]
 
@@ -290,147 +161,57 @@ def test_wrong_columns_are_all_listed(store: Store) -> None:
         store.upsert_tallies(pa.table({"texts": [1.5]}))
 
 
-def test_the_same_upserts_twice_rewrite_no_row(store: Store, raw: psycopg.Connection) -> None:
+def test_the_same_upserts_twice_rewrite_no_row(
+    store: Store, raw: psycopg.Connection, made: ModuleType
+) -> None:
     def load() -> None:
-        store.upsert_signals(signals(signal(1), signal(2)), proofs(proof(1), proof(2, 7)))
-        store.upsert_tallies(tallies(tally(), tally(day=1)))
+        store.upsert_signals(
+            made.signals(made.signal(1), made.signal(2)), made.proofs(made.proof(1), made.proof(2, 7))
+        )
+        store.upsert_tallies(made.tallies(made.tally(), made.tally(day=1)))
         store.record_ingest("load-1", T0, {"avis": Accounting(read=2, events=2)})
 
     load()
-    before = dump(raw)
+    before = made.dump(raw)
     load()
-    assert dump(raw) == before
+    assert made.dump(raw) == before
 
 
-def test_upserts_update_by_key(store: Store) -> None:
-    store.upsert_tallies(tallies(tally(), tally(theme="attente", texts=2)))
-    store.upsert_tallies(tallies(tally(texts=6), tally(day=1)))
+def test_upserts_update_by_key(store: Store, made: ModuleType) -> None:
+    store.upsert_tallies(made.tallies(made.tally(), made.tally(theme="attente", texts=2)))
+    store.upsert_tallies(made.tallies(made.tally(texts=6), made.tally(day=1)))
     assert store.tallies("enseigne/nord/lille-2")["texts"].to_pylist() == [6, 5]
     assert store.tallies("enseigne/nord/lille-2", theme="attente").to_pylist() == [
-        tally(theme="attente", texts=2)
+        made.tally(theme="attente", texts=2)
     ]
 
-    store.upsert_signals(signals(signal(1), signal(2)), proofs(proof(1, 1), proof(1, 2), proof(2, 3)))
-    store.upsert_signals(signals(signal(1, status="not_sustained")), proofs(proof(1, 2, excerpt="neuf")))
+    store.upsert_signals(
+        made.signals(made.signal(1), made.signal(2)),
+        made.proofs(made.proof(1, 1), made.proof(1, 2), made.proof(2, 3)),
+    )
+    store.upsert_signals(
+        made.signals(made.signal(1, status="not_sustained")), made.proofs(made.proof(1, 2, excerpt="neuf"))
+    )
     assert [(row["signal_id"][-1], row["status"]) for row in store.signals()] == [
         ("1", "not_sustained"),
         ("2", "confirmed"),
     ]
-    assert store.evidence(f"{1:032x}") == [proof(1, 2, excerpt="neuf")]
-    assert store.evidence(f"{2:032x}") == [proof(2, 3)]
+    assert store.evidence(f"{1:032x}") == [made.proof(1, 2, excerpt="neuf")]
+    assert store.evidence(f"{2:032x}") == [made.proof(2, 3)]
 
 
-def test_a_key_twice_in_one_load_is_refused(store: Store) -> None:
+def test_a_key_twice_in_one_load_is_refused(store: Store, made: ModuleType) -> None:
     with pytest.raises(StoreError, match="same key comes twice"):
-        store.upsert_tallies(tallies(tally(), tally(texts=6)))
+        store.upsert_tallies(made.tallies(made.tally(), made.tally(texts=6)))
 
 
-def test_tallies_come_by_days_in_the_schema_they_went_in(store: Store) -> None:
-    store.upsert_tallies(tallies(*(tally(day=day) for day in (3, 0, 2, 1))))
+def test_tallies_come_by_days_in_the_schema_they_went_in(store: Store, made: ModuleType) -> None:
+    store.upsert_tallies(made.tallies(*(made.tally(day=day) for day in (3, 0, 2, 1))))
     found = store.tallies("enseigne/nord/lille-2", since=date(2024, 3, 5), until=date(2024, 3, 6))
-    assert found.equals(pa.table(tallies(tally(day=1), tally(day=2))))
+    assert found.equals(pa.table(made.tallies(made.tally(day=1), made.tally(day=2))))
 
 
-def test_a_replay_replaces_the_one_before_whole(store: Store, raw: psycopg.Connection) -> None:
-    assert store.run() is None
-    store.replace_run(
-        RUN,
-        signals(signal(1), signal(2, perimeter="enseigne/sud")),
-        proofs(proof(1, 1), proof(1, 2), proof(2, 3)),
-        iter([tallies(tally()), tallies(tally("enseigne/sud"))]),
-        perimeters={"enseigne/est": "L'Est", "enseigne/nord": "Le Nord"},
-    )
-    assert store.run() == RUN
-    assert store.perimeters() == [
-        {"path": "enseigne", "name": "enseigne", "parent": None, "depth": 0, "division": "enseigne"},
-        {
-            "path": "enseigne/est",
-            "name": "L'Est",
-            "parent": "enseigne",
-            "depth": 1,
-            "division": "enseigne/est",
-        },
-        {
-            "path": "enseigne/nord",
-            "name": "Le Nord",
-            "parent": "enseigne",
-            "depth": 1,
-            "division": "enseigne/nord",
-        },
-        {
-            "path": "enseigne/nord/lille-2",
-            "name": "lille-2",
-            "parent": "enseigne/nord",
-            "depth": 2,
-            "division": "enseigne/nord",
-        },
-        {"path": "enseigne/sud", "name": "sud", "parent": "enseigne", "depth": 1, "division": "enseigne/sud"},
-    ]
-
-    later = replace(RUN, settings_version="s2", digest="ef" * 32)
-    store.replace_run(
-        later,
-        signals(signal(1, label="badge"), signal(3)),
-        proofs(proof(1, 2), proof(3, 4)),
-        [tallies(tally(day=1))],
-    )
-    assert store.run() == later
-    assert later.run_id != RUN.run_id
-    assert [(row["signal_id"][-1], row["label"]) for row in store.signals()] == [
-        ("1", "badge"),
-        ("3", "badge refusé"),
-    ]
-    assert store.evidence(f"{1:032x}") == [proof(1, 2)]
-    assert store.evidence(f"{2:032x}") == []
-    assert store.tallies("enseigne/nord/lille-2").to_pylist() == [tally(day=1)]
-    assert store.tallies("enseigne/sud").num_rows == 0
-    assert [row["path"] for row in store.perimeters()] == [
-        "enseigne",
-        "enseigne/nord",
-        "enseigne/nord/lille-2",
-    ]
-    assert raw.execute("SELECT count(*), count(*) FILTER (WHERE is_current) FROM vigie.run").fetchone() == (
-        2,
-        1,
-    )
-
-
-def test_the_same_replay_twice_rewrites_no_row(store: Store, raw: psycopg.Connection) -> None:
-    def load() -> dict[str, bytes]:
-        store.replace_run(RUN, signals(signal(1)), proofs(proof(1)), [tallies(tally())])
-        return dump(raw)
-
-    assert load() == load()
-
-
-def test_readers_see_a_replay_whole_or_not_at_all(store: Store, raw: psycopg.Connection) -> None:
-    store.replace_run(RUN, signals(signal(1)), proofs(proof(1)), [tallies(tally())])
-    before = dump(raw)
-
-    def interrupted() -> Iterator[pa.RecordBatch]:
-        yield tallies(tally(day=5))
-        assert dump(raw) == before
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        store.replace_run(replace(RUN, log_head="00" * 32), signals(), proofs(), interrupted())
-    assert dump(raw) == before
-    assert store.run() == RUN
-
-
-def test_the_same_replay_is_the_same_run_whenever_it_is_made() -> None:
-    assert replace(RUN, started_at=T0 - timedelta(days=1), digest="").run_id == RUN.run_id
-    others = [
-        replace(RUN, log_head="other"),
-        replace(RUN, settings_version="other"),
-        replace(RUN, lexicon_version="other"),
-        replace(RUN, code_version="other"),
-        replace(RUN, closed_until=T0 + timedelta(days=1)),
-    ]
-    assert len({run.run_id for run in [RUN, *others]}) == 6
-
-
-def test_a_subtree_is_the_perimeter_and_what_is_under_it(store: Store) -> None:
+def test_a_subtree_is_the_perimeter_and_what_is_under_it(store: Store, made: ModuleType) -> None:
     paths = [
         "e",
         "e/a_b",
@@ -445,7 +226,9 @@ def test_a_subtree_is_the_perimeter_and_what_is_under_it(store: Store) -> None:
         "e/é'",
         'e/"\\',
     ]
-    store.upsert_signals(signals(*(signal(n, perimeter=path) for n, path in enumerate(paths, 1))), proofs())
+    store.upsert_signals(
+        made.signals(*(made.signal(n, perimeter=path) for n, path in enumerate(paths, 1))), made.proofs()
+    )
 
     def under(root: str) -> set[str]:
         return {row["perimeter"] for row in store.signals(root)}
@@ -459,13 +242,14 @@ def test_a_subtree_is_the_perimeter_and_what_is_under_it(store: Store) -> None:
     assert under("%") == set()
 
 
-def test_signals_are_newest_then_strongest_first(store: Store) -> None:
-    def at(number: int, day: int, evidence: float) -> dict[str, Any]:
+def test_signals_are_newest_then_strongest_first(store: Store, made: ModuleType) -> None:
+    def at(number: int, day: int, evidence: float) -> Any:
         start = datetime(2024, 3, day, tzinfo=UTC)
-        return signal(number, bucket=start.date(), bucket_at=start, evidence=evidence)
+        return made.signal(number, bucket=start.date(), bucket_at=start, evidence=evidence)
 
     store.upsert_signals(
-        signals(at(1, 4, 5.0), at(2, 6, 1.0), at(3, 6, 9.0), at(4, 6, 1.0), at(5, 5, 99.0)), proofs()
+        made.signals(at(1, 4, 5.0), at(2, 6, 1.0), at(3, 6, 9.0), at(4, 6, 1.0), at(5, 5, 99.0)),
+        made.proofs(),
     )
 
     def order(**query: Any) -> list[int]:
