@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,15 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.civil_days import civil_days
+from connectors.civil_days import civil_days, midnight
 from connectors.errors import LogError
-from connectors.log import EventLog
+from connectors.log import EventLog, Slice
 from connectors.log.layout import to_us
 from pipelines.flow import BATCH_ROWS, Plan, Shard, Step, discard, keep_reader
 from pipelines.settings import Settings
 from pipelines.stages.corroborate import Corroboration, corroborate
+from pipelines.stages.episodes import Episodes, follow
 from pipelines.stages.explain import Signals, Telling, explain
+from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
+from pipelines.stages.watch import Watch, watch
 
 SLICE_ROWS = 100_000
 """Rows of a slice: memory follows the slice, not the log."""
@@ -73,12 +77,18 @@ def replay(
     plan = Plan(log, settings.stages, settings.organisation.root, work, last_bucket, batch_rows)
     slices = log.slices(max_rows=slice_rows, zone=reader.zone)
     total, done, events = sum(part.rows for part in slices), 0, 0
-    stories, cells = Corroboration(), []
+    stories, episodes, cells = Corroboration(), Episodes(), []
+    watched = Watch.new(plan.root, plan.detection)
+    themes = {feature: theme.key for feature, theme in telling.themes.items()}
     divisions: set[str] = set()
     for number, part in enumerate(slices):
         step = Step(number, log.pieces(part), tuple(sorted(divisions)))
         shard = engine.run(step, plan)
         corroborate([shard.found], stories, plan.detection)
+        end = last_bucket if number == len(slices) - 1 else None
+        findings = watch(shard.cells, watched, plan.detection, themes, last=end)
+        births = [(story.owner, story.born.bucket) for story in stories.stories]
+        follow(findings, episodes, births, window=plan.detection.window)
         divisions |= _divisions(shard, plan.root)
         cells.append(_write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
         events += _texts(shard.cells, plan.root)
@@ -86,7 +96,11 @@ def replay(
         done += part.rows
         if progress is not None:
             progress(done, total)
-    signals = explain(stories.stories, log.take, telling, last_bucket=last_bucket, live_from=_live_from(log))
+    live_from, events_of = _live_from(log), partial(_events_of, log, reader.zone)
+    told = stories.stories
+    signals = explain(told, log.take, telling, last_bucket=last_bucket, live_from=live_from)
+    others = tell(episodes.all, told, events_of, telling, last_bucket=last_bucket, live_from=live_from)
+    signals = signals.and_those(others)
     return Replayed(signals, cells, events, closed, digest(signals), log.head_hash or "")
 
 
@@ -97,7 +111,7 @@ def canonical(signals: Signals) -> Iterator[str]:
         evidence.setdefault(row["signal_id"], []).append(row["event_id"].hex())
     for row in signals.signals.to_pylist():
         plain = {name: _plain(name, value) for name, value in row.items()}
-        plain["evidence_events"] = evidence[row["signal_id"]]
+        plain["evidence_events"] = evidence.get(row["signal_id"], [])
         yield json.dumps(plain, ensure_ascii=False, sort_keys=True)
 
 
@@ -119,6 +133,13 @@ def _last_bucket(log: EventLog, closed: datetime, zone: str) -> int:
     instant = closed if log.has_live else closed - timedelta(microseconds=1)
     day = int(civil_days(np.array([to_us(instant)]), zone)[0])
     return day - 1 if log.has_live else day
+
+
+def _events_of(log: EventLog, zone: str, first: int, last: int) -> Iterator[pa.RecordBatch]:
+    """Events of the buckets first..last, with texts and positions."""
+    start, end = (midnight(date(1970, 1, 1) + timedelta(days=day), zone) for day in (first, last + 1))
+    for piece in log.pieces(Slice(start, end, rows=0)):
+        yield log.read_piece(piece)
 
 
 def _live_from(log: EventLog) -> datetime | None:

@@ -26,6 +26,7 @@ ROW = st.fixed_dictionaries(
         "sentiment": st.integers(-25, 25),
         "has_text": st.booleans(),
         "late": st.booleans(),
+        "copy": st.integers(1, 4),
         "features": st.lists(st.sampled_from([WAIT, TILL, WORD]), unique=True),
     }
 )
@@ -35,11 +36,11 @@ Listed = list[dict[str, Any]]
 def understood(rows: Listed, division: str) -> pa.Table:
     listed = [
         {
+            "copy": number,
             **row,
             "perimeter": division + row["place"],
             "event_id": number.to_bytes(16),
             "position": number,
-            "copy": number,
         }
         for number, row in enumerate(rows)
     ]
@@ -54,12 +55,14 @@ def levels(path: str) -> list[str]:
 
 def expected(rows: Listed, division: str) -> Listed:
     people: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    texts: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     sums: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in rows:
+    for number, row in enumerate(rows):
         for perimeter in levels(division + row["place"]):
             for theme in [0, *(feature for feature in row["features"] if feature in (WAIT, TILL))]:
                 key = (perimeter, row["bucket"], row["channel"], row["voice"], theme)
                 people[key].add(row["person"])
+                texts[key] |= set() if row["late"] else {row.get("copy", number)}
                 cell = sums[key]
                 cell["texts"] += 1
                 cell["score_sum"] += row["score_e4"] or 0
@@ -77,7 +80,12 @@ def expected(rows: Listed, division: str) -> Listed:
                 cell["gap_squares"] += gap**2 if paired else 0
     return [
         {
-            name: {**dict(zip(CELL, key, strict=True)), **sums[key], "authors": len(people[key])}[name]
+            name: {
+                **dict(zip(CELL, key, strict=True)),
+                **sums[key],
+                "authors": len(people[key]),
+                "volume": len(texts[key]),
+            }[name]
             for name in CELLS.names
         }
         for key in sorted(sums)
@@ -138,6 +146,7 @@ def test_by_hand() -> None:
         "sentiment_sum": 7_000,
         "without_text": 0,
         "late": 0,
+        "volume": 3,
         "score_squares": 106_250_000,
         "sentiment_squares": 109_000_000,
         # 2 x 0.25 - 1 + 0.3 and 2 x 1 - 1 - 0.

@@ -21,7 +21,7 @@ SIGNAL = pa.schema(
         pa.field("stance", pa.string()),
         pa.field("owning_function", pa.string()),
         pa.field("tone", pa.string(), nullable=False),
-        pa.field("observed", pa.int64(), nullable=False),
+        pa.field("observed", pa.float64(), nullable=False),
         pa.field("expected", pa.float64(), nullable=False),
         pa.field("evidence", pa.float64(), nullable=False),
         pa.field("channels", pa.string(), nullable=False),
@@ -40,10 +40,11 @@ SIGNAL = pa.schema(
     ]
 )
 """One row a signal. signal_id: 16 bytes in hexadecimal. bucket: the civil day, bucket_at: the instant the
-bucket begins. tone: complaint, praise or mixed. observed: distinct authors; expected: the same unit, finite.
-evidence: natural logarithm, finite. channels, voices: JSON object, name to distinct authors. min_authors: the
-minimum in force; a signal with fewer distinct authors is refused. mean_score: [0, 1]. explanation: JSON
-object, everything else that explains the signal. Terms are not null."""
+bucket begins. kind: emergence, or one of the watch's. tone: complaint, praise or mixed. observed, expected:
+in the unit of the kind, distinct authors for emergence; finite. evidence: natural logarithm, finite.
+channels, voices: JSON object, name to distinct authors. min_authors: the minimum in force; a signal with
+fewer distinct authors is refused, but for a silence of as many expected. mean_score: [0, 1]. explanation:
+JSON object, everything else that explains the signal. Terms are not null."""
 
 EVIDENCE = pa.schema(
     [

@@ -77,7 +77,7 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
         ),
         (
             "people",
-            f"{row['distinct_authors']}; on that day {row['observed']}, {row['expected']:.2g} expected",
+            f"{row['distinct_authors']}; on that day {row['observed']:.3g}, {row['expected']:.2g} expected",
         ),
         ("seen", f"{_minute(row['first_seen'])} to {_minute(row['last_seen'])}"),
         ("evidence", f"{row['evidence']:.1f}, threshold {explanation['threshold']:.1f} (natural logarithms)"),

@@ -59,11 +59,11 @@ def compare(story: Story, signals: Signals, secret: Secret) -> Comparison:
     raised = signals.signals.select(["signal_id", "bucket"]).to_pylist()
     outcomes = []
     for item in story.planted:
-        mine = [row for row in raised if owner[row["signal_id"]] == item.name]
+        mine = [row for row in raised if owner.get(row["signal_id"]) == item.name]
         first = min((row["bucket"] for row in mine), default=None)
         texts = None if first is None else sum(item.starts <= text.day <= first for text in item.texts)
         outcomes.append(Outcome(item, tuple(row["signal_id"] for row in mine), first, texts))
-    unplanned = tuple(row["signal_id"] for row in raised if owner[row["signal_id"]] is None)
+    unplanned = tuple(row["signal_id"] for row in raised if owner.get(row["signal_id"]) is None)
     return Comparison(tuple(outcomes), unplanned)
 
 

@@ -22,6 +22,18 @@ from pipelines.stages.division import Division
 from pipelines.stages.finds import Candidates, Found, Supports
 from pipelines.stages.mentions import count
 
+SHARES = {
+    "emergence": 0.6,
+    "score_drift": 0.08,
+    "mood_drift": 0.08,
+    "mismatch": 0.06,
+    "answers_without_text": 0.04,
+    "silence": 0.08,
+    "blind_spot": 0.04,
+    "unusual_day": 0.02,
+}
+"""Share of a perimeter's budget of false alerts that each kind of signal may spend; their sum is 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -58,10 +70,17 @@ class Detection:
             follow=self.window,
         )
 
-    def threshold(self, tests_per_bucket: float) -> float:
-        """Evidence (natural log) that keeps false alerts to the budget: tests a year over alerts a year."""
+    def threshold(self, tests_per_bucket: float, share: float = SHARES["emergence"]) -> float:
+        """Evidence (natural log) that keeps false alerts to the budget: tests a year over alerts a year.
+
+        share: of the budget, that these tests may spend.
+        """
         tests = max(1.0, tests_per_bucket) * self.buckets_a_year
-        return max(0.0, math.log(tests / self.false_alerts))
+        return max(0.0, math.log(tests / (self.false_alerts * share)))
+
+    def bar(self, kind: str, series: int) -> float:
+        """Threshold of another kind of finding, of which a perimeter has so many series."""
+        return self.threshold(series, SHARES[kind])
 
     def forgets_between(self, before: int, after: int) -> bool:
         """Whether a span of `forget_every` ends between two buckets."""

@@ -16,6 +16,7 @@ from connectors.store.schemas import EVIDENCE, SIGNAL
 from pipelines.lexicon import Theme
 from pipelines.stages.clauses import Said, said_of, tone_of
 from pipelines.stages.corroborate import KIND, Story
+from pipelines.stages.evidence import evidence_of, shares, shown
 from pipelines.stages.terms import label, spelled
 from pipelines.stages.understand import Reader
 from pipelines.stages.wording import Facts, sentence_en, sentence_fr
@@ -23,7 +24,6 @@ from pipelines.stages.wording import Facts, sentence_en, sentence_fr
 Take = Callable[[np.ndarray[Any, np.dtype[np.int64]]], pa.Table]
 """Events with their texts by position in the log (`EventLog.take`)."""
 
-EXCERPT_LENGTH = 280
 SHARED_THEME = 1 / 3
 """Share of the events that must speak of a theme for the signal to be its."""
 SHORT_HISTORY = 56
@@ -49,6 +49,24 @@ class Signals:
     signals: pa.Table
     evidence: pa.Table
 
+    @classmethod
+    def of(cls, signals: Sequence[Mapping[str, Any]], evidence: Sequence[Mapping[str, Any]]) -> "Signals":
+        """The tables of rows in any order."""
+        signals = sorted(signals, key=lambda row: (row["bucket"], row["signal_id"]))
+        evidence = sorted(evidence, key=lambda row: (row["signal_id"], row["occurred_at"], row["event_id"]))
+        return cls(pa.Table.from_pylist(signals, SIGNAL), pa.Table.from_pylist(evidence, EVIDENCE))
+
+    def and_those(self, others: "Signals") -> "Signals":
+        """These and others, in order."""
+        return Signals(
+            pa.concat_tables([self.signals, others.signals]).sort_by(
+                [("bucket", "ascending"), ("signal_id", "ascending")]
+            ),
+            pa.concat_tables([self.evidence, others.evidence]).sort_by(
+                [("signal_id", "ascending"), ("occurred_at", "ascending"), ("event_id", "ascending")]
+            ),
+        )
+
 
 def explain(
     stories: Sequence[Story], take: Take, telling: Telling, *, last_bucket: int, live_from: datetime | None
@@ -72,12 +90,7 @@ def explain(
         signal, rows = _signal(story, texts, telling, last_bucket, live_from)
         signals.append(signal)
         evidence.extend(rows)
-    return Signals(
-        pa.Table.from_pylist(signals, SIGNAL).sort_by([("bucket", "ascending"), ("signal_id", "ascending")]),
-        pa.Table.from_pylist(evidence, EVIDENCE).sort_by(
-            [("signal_id", "ascending"), ("occurred_at", "ascending"), ("event_id", "ascending")]
-        ),
-    )
+    return Signals.of(signals, evidence)
 
 
 def _signal(
@@ -94,8 +107,7 @@ def _signal(
     tone = tone_of(said, mean_score)
     theme = _theme(said, rows, tone, telling.themes)
     terms = label(story.features, spellings) or [theme.label_fr if theme else story.owner]
-    channels, voices = _shares(rows, "channel"), _shares(rows, "voice")
-    places = _shares(rows, "event_perimeter")
+    channels, voices = shares(rows, "channel"), shares(rows, "voice")
     seen = sorted(texts[row["event_id"]]["occurred_at"] for row in rows)
     day = date(1970, 1, 1) + timedelta(days=story.born.bucket)
     facts = Facts(
@@ -113,7 +125,6 @@ def _signal(
         short_history=story.born.history < SHORT_HISTORY,
     )
     born_at = midnight(day, telling.reader.zone)
-    excerpts = _excerpts(rows, texts, terms, voices, telling.min_authors)
     return {
         "signal_id": story.story_id,
         "perimeter": story.owner,
@@ -127,11 +138,11 @@ def _signal(
         "stance": theme.stance if theme else None,
         "owning_function": theme.function if theme else None,
         "tone": facts.tone,
-        "observed": story.born.observed,
+        "observed": float(story.born.observed),
         "expected": story.born.expected,
         "evidence": story.born.evidence,
-        "channels": json.dumps(_shown(channels, telling.min_authors)),
-        "voices": json.dumps(_shown(voices, telling.min_authors)),
+        "channels": json.dumps(shown(channels, telling.min_authors)),
+        "voices": json.dumps(shown(voices, telling.min_authors)),
         "distinct_authors": authors,
         "min_authors": telling.min_authors,
         "first_seen": seen[0],
@@ -145,18 +156,7 @@ def _signal(
         "explanation": json.dumps(
             _explanation(story, spellings, telling), ensure_ascii=False, sort_keys=True
         ),
-    }, [
-        {
-            "signal_id": story.story_id,
-            "event_id": row["event_id"],
-            "occurred_at": texts[row["event_id"]]["occurred_at"],
-            "channel": row["channel"] if _all_enough(channels, telling.min_authors) else "",
-            "voice": row["voice"] if _all_enough(voices, telling.min_authors) else "",
-            "perimeter": row["event_perimeter"] if _all_enough(places, telling.min_authors) else story.owner,
-            "excerpt": excerpts.get(row["event_id"]),
-        }
-        for row in rows
-    ]
+    }, evidence_of(story.story_id, story.owner, rows, texts, terms, telling.min_authors)
 
 
 def _explanation(story: Story, spellings: Mapping[int, str], telling: Telling) -> dict[str, Any]:
@@ -198,29 +198,10 @@ def _fits(theme: Theme, tone: str) -> bool:
     return theme.polarity == "neutral" or (theme.polarity == "praise") == (tone == "praise")
 
 
-def _shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
-    """Distinct authors per value, the most first."""
-    people: dict[str, set[int]] = {}
-    for row in rows:
-        people.setdefault(row[column], set()).add(row["person"])
-    return dict(
-        sorted(((name, len(who)) for name, who in people.items()), key=lambda item: (-item[1], item[0]))
-    )
-
-
-def _shown(shares: Mapping[str, int], min_authors: int) -> dict[str, int | None]:
-    """Counts where every one is large enough: one hidden alone could be found by subtraction."""
-    return {name: size if _all_enough(shares, min_authors) else None for name, size in shares.items()}
-
-
-def _all_enough(shares: Mapping[str, int], min_authors: int) -> bool:
-    return all(size >= min_authors for size in shares.values())
-
-
 def _field_first(rows: Sequence[Mapping[str, Any]]) -> bool:
     first = {
         voice: min(row["event_bucket"] for row in rows if row["voice"] == voice)
-        for voice in _shares(rows, "voice")
+        for voice in shares(rows, "voice")
     }
     return "field" in first and "customer" in first and first["field"] < first["customer"]
 
@@ -229,34 +210,3 @@ def _status(story: Story, last_bucket: int, window: int) -> str:
     if story.part_of:
         return "merged"
     return "ended" if story.last_bucket <= last_bucket - window else "open"
-
-
-def _excerpts(
-    rows: Sequence[Mapping[str, Any]],
-    texts: Mapping[bytes, Mapping[str, Any]],
-    terms: Sequence[str],
-    voices: Mapping[str, int],
-    min_authors: int,
-) -> dict[bytes, str]:
-    """Redacted excerpts of the voices with enough authors, around the signal's terms."""
-    return {
-        row["event_id"]: excerpt(texts[row["event_id"]]["text"], terms)
-        for row in rows
-        if voices[row["voice"]] >= min_authors
-    }
-
-
-def excerpt(text: str, terms: Sequence[str]) -> str:
-    """At most EXCERPT_LENGTH characters of a text, around the first of the terms it holds.
-
-    >>> excerpt("Bonjour, la caisse automatique ne marche pas.", ["caisse automatique"])
-    'Bonjour, la caisse automatique ne marche pas.'
-    """
-    flat = " ".join(text.split())
-    if len(flat) <= EXCERPT_LENGTH:
-        return flat
-    lower = flat.lower()
-    places = [place for place in (lower.find(term) for term in terms) if place >= 0]
-    start = max(0, min(places, default=0) - EXCERPT_LENGTH // 3)
-    end = min(len(flat), start + EXCERPT_LENGTH)
-    return ("… " if start else "") + flat[start:end].strip() + (" …" if end < len(flat) else "")

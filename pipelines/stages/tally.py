@@ -13,7 +13,7 @@ from detectors.features import THEME, feature_id
 CELL = ("perimeter", "bucket", "channel", "voice", "theme")
 _COUNTS = (
     *("texts", "authors", "score_sum", "scored", "sentiment_sum", "without_text", "late"),
-    *("score_squares", "sentiment_squares", "paired", "gap_sum", "gap_squares"),
+    *("volume", "score_squares", "sentiment_squares", "paired", "gap_sum", "gap_squares"),
 )
 
 CELLS = pa.schema(
@@ -26,10 +26,13 @@ CELLS = pa.schema(
         *(pa.field(name, pa.int64(), nullable=False) for name in _COUNTS),
     ]
 )
-"""theme: id of the theme, 0 for all texts. texts: events; authors: distinct; score_sum and sentiment_sum: in
-units of 1/SCALE, scores in [0, 1], a text's sentiment in [-1, 1]; their squares in units of 1/SCALE². paired:
-events with a score and a text; gap: of the score, stretched to [-1, 1], above the text's sentiment."""
+"""theme: id of the theme, 0 for all texts. texts: events; authors: distinct; volume: texts that came in time,
+copies of one counted once. score_sum and sentiment_sum: in units of 1/SCALE, scores in [0, 1], a text's
+sentiment in [-1, 1]; their squares in units of 1/SCALE². paired: events with a score and a text; gap: of the
+score, stretched to [-1, 1], above the text's sentiment."""
 
+ALL_TEXTS = 0
+"""Theme of the cells that count all texts."""
 _STRONGEST = 10
 """Sum of sentiment weights at which a text's mood is as high or as low as it gets."""
 
@@ -46,11 +49,12 @@ def cells(rows: pa.Table) -> pa.Table:
         "voice",
         "person",
         "late",
+        "copy",
         "has_text",
         score=pl.col("score_e4").cast(pl.Int64),
         perimeter=pl.col("perimeter").str.split("/"),
         mood=pl.col("sentiment").cast(pl.Int64).clip(-_STRONGEST, _STRONGEST) * (SCALE // _STRONGEST),
-        theme=pl.concat_list(pl.lit(0, pl.UInt64).repeat_by(1), theme_ids),
+        theme=pl.concat_list(pl.lit(ALL_TEXTS, pl.UInt64).repeat_by(1), theme_ids),
     )
     gap = pl.when("has_text").then(2 * pl.col("score") - SCALE - pl.col("mood"))
     base = base.with_columns(gap=gap).explode("theme")
@@ -67,6 +71,7 @@ def cells(rows: pa.Table) -> pa.Table:
             sentiment_sum=pl.col("mood").sum(),
             without_text=(~pl.col("has_text")).sum().cast(pl.Int64),
             late=pl.col("late").sum().cast(pl.Int64),
+            volume=pl.col("copy").filter(~pl.col("late")).n_unique().cast(pl.Int64),
             score_squares=pl.col("score").pow(2).sum(),
             sentiment_squares=(pl.col("mood") * pl.col("has_text")).pow(2).sum(),
             paired=pl.col("gap").count().cast(pl.Int64),

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from pipelines.stages.tongues import ENGLISH, FRENCH, Tongue
+
 HIGH_SCORE = 0.7
 """From here on a mean score reads as content."""
 
@@ -32,47 +34,29 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Language:
-    """What differs between languages. verbs: by tone; channels: those whose name is not its own words."""
+class _Words:
+    """Sentences of a language. verbs: by tone."""
 
-    months: Sequence[str]
-    first_day: str
-    decimal_mark: str
-    conjunction: str
+    tongue: Tongue
     verbs: Mapping[str, str]
-    channels: Mapping[str, str]
     story: str
     field_first: str
     high_score: str
     short_history: str
 
 
-_FRENCH = _Language(
-    months="janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
-    first_day="1er",
-    decimal_mark=",",
-    conjunction="et",
+_FRENCH = _Words(
+    FRENCH,
     verbs={"praise": "saluent", "complaint": "se plaignent de", "mixed": "parlent de"},
-    channels={
-        "email": "e-mail",
-        "letter": "courrier",
-        "survey": "enquête",
-        "field_note": "notes de terrain",
-        "complaint": "réclamation",
-    },
     story="{place} : depuis le {since}, {authors} personnes {verb} « {label} », par {channels} "
     "(alerte du {raised} : {observed} pour {expected} attendues).",
     field_first="Le terrain l'a signalé avant les clients.",
     high_score="Leur note moyenne est haute : {score}/10.",
     short_history="Historique encore court ici : l'attendu s'appuie sur le périmètre au-dessus.",
 )
-_ENGLISH = _Language(
-    months="January February March April May June July August September October November December".split(),
-    first_day="1",
-    decimal_mark=".",
-    conjunction="and",
+_ENGLISH = _Words(
+    ENGLISH,
     verbs={"praise": "praise", "complaint": "complain of", "mixed": "mention"},
-    channels={"email": "e-mail"},
     story="{place}: since {since}, {authors} people {verb} “{label}”, by {channels} "
     "(alert of {raised}: {observed} for {expected} expected).",
     field_first="Field teams said so before customers.",
@@ -91,43 +75,25 @@ def sentence_en(facts: Facts) -> str:
     return _sentences(facts, _ENGLISH)
 
 
-def _sentences(facts: Facts, language: _Language) -> str:
-    channels = [language.channels.get(channel, channel.replace("_", " ")) for channel in facts.channels]
+def _sentences(facts: Facts, words: _Words) -> str:
+    tongue = words.tongue
     said = [
-        language.story.format(
+        words.story.format(
             place=facts.place,
-            since=_day(facts.since, language),
+            since=tongue.day(facts.since),
             authors=facts.authors,
-            verb=language.verbs[facts.tone],
+            verb=words.verbs[facts.tone],
             label=facts.label,
-            channels=_listed(channels, language.conjunction),
-            raised=_day(facts.raised, language),
+            channels=tongue.listed([tongue.channel(channel) for channel in facts.channels]),
+            raised=tongue.day(facts.raised),
             observed=facts.observed,
-            expected=_expected(facts.expected).replace(".", language.decimal_mark),
+            expected=tongue.number(facts.expected),
         )
     ]
     if facts.field_first:
-        said.append(language.field_first)
+        said.append(words.field_first)
     if facts.mean_score is not None and facts.mean_score >= HIGH_SCORE and facts.tone != "praise":
-        score = f"{10 * facts.mean_score:.1f}".replace(".", language.decimal_mark)
-        said.append(language.high_score.format(score=score))
+        said.append(words.high_score.format(score=tongue.number(10 * facts.mean_score, 1)))
     if facts.short_history:
-        said.append(language.short_history)
+        said.append(words.short_history)
     return " ".join(said)
-
-
-def _day(day: date, language: _Language) -> str:
-    return f"{day.day if day.day > 1 else language.first_day} {language.months[day.month - 1]}"
-
-
-def _expected(value: float) -> str:
-    return "<0.1" if value < 0.1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
-
-
-def _listed(words: list[str], conjunction: str) -> str:
-    """a, b and c.
-
-    >>> _listed(["e-mail", "enquête", "courrier"], "et")
-    'e-mail, enquête et courrier'
-    """
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {conjunction} {words[-1]}"

@@ -1,0 +1,226 @@
+"""tell: episodes of the watch -> signals that can be read, with the events that carry them."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from connectors.civil_days import midnight
+from connectors.store.schemas import EVIDENCE, SCALE, SIGNAL
+from pipelines.lexicon import Theme
+from pipelines.stages.corroborate import JOINS, Story, within
+from pipelines.stages.episodes import Episode
+from pipelines.stages.evidence import Row, evidence_of, shares, shown
+from pipelines.stages.explain import Signals, Telling
+from pipelines.stages.understand import understand
+from pipelines.stages.watch_wording import Change, told_en, told_fr
+from pipelines.stages.watchers import BLIND_SPOT, DOWN, GAP, MOOD, NO_TEXT, SCORE, SILENCE, UNUSUAL_DAY, UP
+
+EventsOf = Callable[[int, int], Iterator[pa.RecordBatch]]
+"""Events with texts and positions of the buckets first..last, in canonical order."""
+
+MOST_EVENTS = 100
+"""Events that a signal of the watch shows, the most telling ones."""
+_EPOCH = date(1970, 1, 1)
+_MOOD_UNIT = 10
+"""Sum of sentiment weights at which a text's mood is 1."""
+
+
+def tell(
+    episodes: Sequence[Episode],
+    stories: Sequence[Story],
+    events_of: EventsOf,
+    telling: Telling,
+    *,
+    last_bucket: int,
+    live_from: datetime | None,
+) -> Signals:
+    """Turn episodes into signals; arguments as in `explain`.
+
+    Where the texts of a story are what moves the sums, the episode is a part of it. An episode whose events
+    come from fewer than the minimum of authors is not told, except a silence: there the minimum applies to
+    those expected.
+    """
+    signals: list[dict[str, Any]] = []
+    evidence: list[dict[str, Any]] = []
+    for episode in episodes:
+        events, rows = _carriers(episode, events_of, telling)
+        people = len({row["person"] for row in rows})
+        if people < telling.min_authors and episode.born.kind != SILENCE:
+            continue
+        episode.part_of = episode.part_of or _moved_by(rows, stories)
+        signals.append(_signal(episode, rows, events, telling, last_bucket, live_from))
+        evidence += evidence_of(episode.story_id, episode.owner, rows, events, [], telling.min_authors)
+    return Signals(pa.Table.from_pylist(signals, SIGNAL), pa.Table.from_pylist(evidence, EVIDENCE))
+
+
+def _moved_by(rows: Sequence[Row], stories: Sequence[Story]) -> str | None:
+    """The story that holds the most of the events, if it holds as many as make two of one story."""
+    mine = {row["event_id"] for row in rows}
+    shared = [(len(mine & story.support.keys()), story) for story in stories]
+    most, story = max(shared, key=lambda pair: pair[0], default=(0, None))
+    if story is None or most == 0 or most < JOINS * len(mine):
+        return None
+    return story.part_of or story.story_id
+
+
+def _carriers(episode: Episode, events_of: EventsOf, telling: Telling) -> tuple[dict[bytes, Row], list[Row]]:
+    """The most telling events of an episode with their texts, by id, and as rows like SUPPORT."""
+    born = episode.born
+    if born.kind == SILENCE:
+        return {}, []
+    first = max(born.since, episode.last_bucket - telling.window + 1)
+    texts: dict[bytes, Row] = {}
+    rows: list[tuple[float, Row]] = []
+    themes = np.array(sorted(telling.themes), np.uint64)
+    wanted = [feature for feature, theme in telling.themes.items() if theme.key in episode.details]
+    for batch in events_of(first, episode.last_bucket):
+        inside = [within(path, born.perimeter) for path in batch["perimeter"].to_pylist()]
+        batch = batch.filter(pa.array(inside, pa.bool_()))
+        read = understand(batch, telling.reader)
+        weights = _weights(episode, read, wanted)
+        for place in np.flatnonzero(weights > 0).tolist():
+            row = read.slice(place, 1).to_pylist()[0]
+            said = np.array(row.pop("features"), np.uint64)
+            row |= {
+                "event_bucket": row["bucket"],
+                "event_perimeter": row["perimeter"],
+                "themes": said[np.isin(said, themes)].tolist(),
+            }
+            rows.append((float(weights[place]), row))
+            texts[row["event_id"]] = batch.slice(place, 1).to_pylist()[0]
+    rows.sort(key=lambda item: (-item[0], item[1]["event_id"]))
+    return texts, [row for _, row in rows[:MOST_EVENTS]]
+
+
+def _weights(episode: Episode, read: pa.RecordBatch, themes: Sequence[int]) -> NDArray[np.float64]:
+    """How much each event speaks for the episode; 0 if it does not."""
+    kind, direction, expected = episode.born.kind, episode.born.direction, episode.born.expected
+    scored = read["score_e4"].is_valid().to_numpy(zero_copy_only=False)
+    score = read["score_e4"].fill_null(0).to_numpy() / SCALE
+    written = read["has_text"].to_numpy(zero_copy_only=False)
+    mood = np.clip(read["sentiment"].to_numpy() / _MOOD_UNIT, -1, 1)
+    if kind == SCORE:
+        return np.where(scored, direction * (score - expected), 0.0)
+    if kind == MOOD:
+        return np.where(written, direction * (mood - expected), 0.0)
+    if kind == GAP:
+        return np.where(scored & written, direction * (2 * score - 1 - mood), 0.0)
+    if kind == NO_TEXT:
+        # Those who fell silent, or those who began to write.
+        return np.where(scored & (written == (direction == DOWN)), 1.0, 0.0)
+    if kind == BLIND_SPOT:
+        wanted, loud = set(themes), "customer" if direction == UP else "field"
+        spoken = np.array([voice == loud for voice in read["voice"].to_pylist()], np.bool_)
+        said = read["features"].to_pylist()
+        about = np.array([not wanted.isdisjoint(features) for features in said], np.bool_)
+        return np.where(spoken & about, 1.0, 0.0)
+    if kind == UNUSUAL_DAY:
+        return np.where(read["bucket"].to_numpy() == episode.born.bucket, 1.0 + written, 0.0)
+    raise ValueError(f"no kind of finding is called {kind!r}")
+
+
+def _signal(
+    episode: Episode,
+    rows: Sequence[Row],
+    events: dict[bytes, Row],
+    telling: Telling,
+    last_bucket: int,
+    live_from: datetime | None,
+) -> dict[str, Any]:
+    born, details = episode.born, sorted(episode.details - {""})
+    raised, since = _day(born.bucket), _day(born.since)
+    themes = {theme.key: theme for theme in telling.themes.values()}
+    theme = themes.get(details[0]) if born.kind == BLIND_SPOT else None
+    people = len({row["person"] for row in rows})
+    zone = telling.reader.zone
+    seen = sorted(events[row["event_id"]]["occurred_at"] for row in rows)
+    label_fr, sentence_fr = told_fr(_change(episode, telling, people, theme.label_fr if theme else ""))
+    label_en, sentence_en = told_en(_change(episode, telling, people, theme.label_en if theme else ""))
+    born_at = midnight(raised, zone)
+    over = episode.last_bucket <= last_bucket - telling.window
+    return {
+        "signal_id": episode.story_id,
+        "perimeter": episode.owner,
+        "bucket": raised,
+        "bucket_at": born_at,
+        "kind": born.kind,
+        "label": label_en if telling.reader.default == "en" else label_fr,
+        "terms": [],
+        "theme": theme.key if theme else None,
+        "dimension": theme.dimension if theme else None,
+        "stance": theme.stance if theme else None,
+        "owning_function": theme.function if theme else None,
+        "tone": _tone(episode, theme),
+        "observed": born.observed,
+        "expected": born.expected,
+        "evidence": born.evidence,
+        "channels": json.dumps(shown(shares(rows, "channel"), telling.min_authors)),
+        "voices": json.dumps(shown(shares(rows, "voice"), telling.min_authors)),
+        "distinct_authors": people,
+        "min_authors": telling.min_authors,
+        "first_seen": seen[0] if seen else midnight(since, zone),
+        "last_seen": seen[-1] if seen else midnight(_day(episode.last_bucket), zone),
+        "status": "merged" if episode.part_of else "ended" if over else "open",
+        "retrospective": live_from is None or born_at < live_from,
+        "mean_score": born.observed if born.kind == SCORE else None,
+        "sentence_fr": sentence_fr,
+        "sentence_en": sentence_en,
+        "settings_version": telling.settings_version,
+        "explanation": json.dumps(_explanation(episode, details), ensure_ascii=False, sort_keys=True),
+    }
+
+
+def _change(episode: Episode, telling: Telling, people: int, theme: str) -> Change:
+    born = episode.born
+    return Change(
+        kind=born.kind,
+        direction=born.direction,
+        place=telling.names.get(episode.owner, episode.owner.rpartition("/")[2]),
+        since=_day(born.since),
+        raised=_day(born.bucket),
+        observed=born.observed,
+        expected=born.expected,
+        people=people,
+        channels=sorted(episode.details) if born.kind == SILENCE else [],
+        themes=[theme],
+        moved=born.moved,
+    )
+
+
+def _explanation(episode: Episode, details: Sequence[str]) -> dict[str, Any]:
+    born = episode.born
+    return {
+        "terms": {},
+        "threshold": born.threshold,
+        "judged_at": born.perimeter,
+        "since": _day(born.since).isoformat(),
+        "direction": "up" if born.direction == UP else "down",
+        "details": list(details),
+        "moved": [
+            {"component": name, "observed": observed, "expected": expected}
+            for name, observed, expected in born.moved
+        ],
+        "strongest_evidence": episode.evidence,
+        "part_of": episode.part_of,
+    }
+
+
+def _tone(episode: Episode, theme: Theme | None) -> str:
+    """Complaint where people are less content, praise where they are more so."""
+    kind, direction = episode.born.kind, episode.born.direction
+    if kind in (SCORE, MOOD):
+        return "praise" if direction == UP else "complaint"
+    if kind == GAP:
+        return "complaint" if direction == UP else "praise"
+    if theme is not None and theme.polarity in ("complaint", "praise"):
+        return theme.polarity
+    return "mixed"
+
+
+def _day(bucket: int) -> date:
+    return _EPOCH + timedelta(days=bucket)
