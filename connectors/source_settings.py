@@ -63,7 +63,7 @@ def check_delimiter(value: str) -> str:
     return value
 
 
-def _matching(pattern: str, rule: str) -> AfterValidator:
+def matching(pattern: str, rule: str) -> AfterValidator:
     """Accept text of a form, said in words."""
     form = re.compile(pattern)
 
@@ -88,13 +88,13 @@ Span = Annotated[timedelta, BeforeValidator(parse_span)]
 Zone = Annotated[str, BeforeValidator(lambda value: check_zone(value) if isinstance(value, str) else value)]
 Slug = Annotated[
     str,
-    _matching(
+    matching(
         "[a-z][a-z0-9_]*", "must be lower-case letters, digits and _, a letter first, such as field_note"
     ),
 ]
 Step = Annotated[
     str,
-    _matching(
+    matching(
         "[a-z0-9][a-z0-9-]*", "must be lower-case letters, digits and -, without accents, such as la-poste"
     ),
 ]

@@ -12,13 +12,14 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from connectors.errors import SettingsError
 from connectors.files import at_home
-from connectors.source_settings import Model, Slug, SourceSettings, Step, Zone
+from connectors.source_settings import Model, Slug, SourceSettings, Step, Zone, matching
 from pipelines.settings_faults import NAMES_DIFFER, form_faults, unmet, unmet_sources
 
 if TYPE_CHECKING:
     from pipelines.stages.detect import Detection
 
 DEFAULT_NAME = "vigie.toml"
+_WEIGHTS = "must be a file that `vigie learn` wrote, weights-<hash>.parquet"
 
 
 class Organisation(Model):
@@ -63,7 +64,7 @@ class StorePlace(Model):
 class Understanding(Model):
     """How texts are read."""
 
-    sentiment: Annotated[str, Field(pattern=r"(^|/)weights-[0-9a-f]{32}\.parquet$")] | None = None
+    sentiment: Annotated[str, matching(r"(.*/)?weights-[0-9a-f]{32}\.parquet", _WEIGHTS)] | None = None
     """File of learned weights, as `vigie learn` names it; without it, the lexicon tells a text's mood."""
 
 

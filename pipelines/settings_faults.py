@@ -18,6 +18,7 @@ _WITHOUT_VALUE = frozenset({"missing", "extra_forbidden", "union_tag_not_found"}
 _NAMED: Sequence[tuple[str, str, Callable[[Path], bool], str]] = (
     ("organisation", "tree", Path.is_file, "file"),
     ("privacy", "directory", Path.is_file, "file"),
+    ("understanding", "sentiment", Path.is_file, "file, `vigie learn` makes one"),
     ("detection", "lexicon", Path.is_dir, "folder"),
 )
 """Settings that name what must be there: section, key, the test, and what it is."""

@@ -288,6 +288,9 @@ def test_files_that_are_not_what_they_are_called(tmp_path: Path, lesson: Lesson)
 def test_settings_with_weights_are_another_version(tmp_path: Path) -> None:
     file, plain = tmp_path / "vigie.toml", '[organisation]\nroot = "mag"\nname = "Mag"\n'
     versions = set()
+    (tmp_path / "old").mkdir()
+    for weights in ("0", "1", "old/1"):
+        (tmp_path / weights).with_name(f"weights-{weights[-1] * 32}.parquet").touch()
     for line in (
         "",
         f'sentiment = "weights-{"0" * 32}.parquet"',

@@ -36,6 +36,8 @@ path = "log"
 [store]
 dsn = ""
 folder = "store"
+[understanding]
+sentiment = "weights-00000000000000000000000000000000.parquet"
 [detection]
 false_alerts_per_perimeter_per_year = 0.25
 half_life_days = 60.0
@@ -158,6 +160,7 @@ def met() -> set[str]:
 
 
 def test_every_error_that_a_value_can_bring_has_a_rule_in_plain_words(met: set[str]) -> None:
+    assert set(WHOLE) == set(Settings.model_fields)
     assert met == set(RULES)
     assert met <= set(get_args(ErrorType))
 
@@ -241,6 +244,14 @@ GOOD = '[organisation]\nroot = "e"\nname = "E"\n'
 def test_what_is_named_alone_is_a_fault_too(tmp_path: Path) -> None:
     (fault,) = found(tmp_path, GOOD + 'tree = "."')
     assert fault.startswith('organisation.tree is "."; there is no such file')
+
+
+def test_weights_are_named_as_they_are_written_and_are_there(tmp_path: Path) -> None:
+    (fault, missing) = found(tmp_path, GOOD + '[understanding]\nsentiment = "weights.parquet"')
+    assert fault.startswith('understanding.sentiment is "weights.parquet"; must be a file that `vigie learn`')
+    (again,) = found(tmp_path, GOOD + f'[understanding]\nsentiment = "w/weights-{"0" * 32}.parquet"')
+    assert "there is no such file" in missing
+    assert "there is no such file" in again
 
 
 def test_a_language_may_have_its_lexicon_in_the_users_folder(tmp_path: Path) -> None:
