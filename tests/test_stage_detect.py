@@ -13,6 +13,7 @@ from detectors.emergence_tree import EmergenceTree
 from detectors.features import THEME, feature_id
 from detectors.schemas import CANDIDATE, FEATURE_TALLY, SUPPORT
 from pipelines.stages.detect import (
+    SHARES,
     Detection,
     RootState,
     detect_division,
@@ -239,12 +240,33 @@ def test_a_season_that_returns_is_not_flagged_again() -> None:
     assert all(day < 30 for day in days)
 
 
+def test_intent_to_leave_needs_less_evidence_than_other_features() -> None:
+    leaving = feature_id("intent_to_leave", THEME)
+    stream = Stream()
+    stream.background(range(70))
+    # Words enough for the threshold of ordinary features to be well above that of one test a day.
+    for day in range(60):
+        stream.say(day, STORES[0], *(feature_id(f"mot{number}") for number in range(40)))
+    for day in range(60, 63):
+        stream.say(day, STORES[0], NEW, leaving)
+        stream.say(day, STORES[0], NEW, leaving)
+    found = [row for row in run(stream).candidates.to_pylist() if row["perimeter"] == STORES[0]]
+    first = {row["feature"]: row for row in reversed(found)}
+    assert first[leaving]["threshold"] == pytest.approx(DETECTION.threshold(1, SHARES["urgent"]))
+    assert first[leaving]["threshold"] < first[NEW]["threshold"] - 0.5
+    assert first[leaving]["bucket"] <= first[NEW]["bucket"]
+
+
+def test_the_shares_of_the_budget_are_the_whole_of_it() -> None:
+    assert math.fsum(SHARES.values()) == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("tests", "alerts", "expected"),
     [(100, 1.0, math.log(36_500)), (0.2, 1.0, math.log(365)), (10, 0.1, math.log(36_500)), (1, 5e5, 0.0)],
 )
 def test_the_threshold_spends_the_budget(tests: float, alerts: float, expected: float) -> None:
-    assert replace(DETECTION, false_alerts=alerts).threshold(tests) == pytest.approx(expected)
+    assert replace(DETECTION, false_alerts=alerts).threshold(tests, 1.0) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("empty", [lambda: run(Stream()), lambda: run(one_score())])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from detectors.emergence import Emergence, EmergenceScores
 from detectors.emergence_tree import EmergenceTree, Heard
+from detectors.features import THEME, feature_id
 from detectors.schemas import FEATURE_TALLY, ROOT_VIEW
 from detectors.season import SeasonMemory
 from pipelines.stages.division import Division
@@ -23,7 +24,8 @@ from pipelines.stages.finds import Candidates, Found, Supports
 from pipelines.stages.mentions import count
 
 SHARES = {
-    "emergence": 0.6,
+    "emergence": 0.56,
+    "urgent": 0.04,
     "score_drift": 0.08,
     "mood_drift": 0.08,
     "mismatch": 0.06,
@@ -32,7 +34,9 @@ SHARES = {
     "blind_spot": 0.04,
     "unusual_day": 0.02,
 }
-"""Share of a perimeter's budget of false alerts that each kind of signal may spend; their sum is 1."""
+"""Share of a perimeter's budget of false alerts that each kind of signal may spend; their sum is 1. urgent:
+emergence of the themes that cannot wait, which so have a lower threshold than all other features together."""
+URGENT = (feature_id("intent_to_leave", THEME),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Detection:
     half_life: how fast the past fades. warm_up: learned, not judged. window: how long an author, a copy and
     a supporting event are remembered. false_alerts: budget, a perimeter a year. min_authors: below, silence.
     strength, fade, dispersion: see `Emergence`. forget_below: discounted authors below which a feature is
-    dropped, looked at every `forget_every` buckets.
+    dropped, looked at every `forget_every` buckets. urgent: ids of themes that cannot wait.
     """
 
     half_life: float = 60.0
@@ -57,6 +61,7 @@ class Detection:
     buckets_a_year: float = 365.0
     forget_below: float = 0.3
     forget_every: int = 28
+    urgent: tuple[int, ...] = URGENT
 
     def estimator(self) -> Emergence:
         """A perimeter's estimator."""
@@ -81,6 +86,15 @@ class Detection:
     def bar(self, kind: str, series: int) -> float:
         """Threshold of another kind of finding, of which a perimeter has so many series."""
         return self.threshold(series, SHARES[kind])
+
+    def lowest(self, threshold: float) -> float:
+        """The threshold of any feature where that of ordinary ones is `threshold`."""
+        return min(threshold, self.threshold(len(self.urgent), SHARES["urgent"]))
+
+    def bars(self, features: NDArray[np.uint64], thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Threshold of each feature. thresholds: of ordinary ones, shape (features,)."""
+        urgent = np.isin(features, np.array(self.urgent, np.uint64))
+        return np.where(urgent, np.minimum(thresholds, self.lowest(math.inf)), thresholds)
 
     def forgets_between(self, before: int, after: int) -> bool:
         """Whether a span of `forget_every` ends between two buckets."""
@@ -114,13 +128,19 @@ def detect_root(
         rates = estimator.rates(features, bucket=bucket)
         factor = season.factor(features, rates, bucket=bucket)
         scores = estimator.learn_many(
-            features, authors, exposure=exposure, bucket=bucket, season=factor, looked_at=threshold
+            features,
+            authors,
+            exposure=exposure,
+            bucket=bucket,
+            season=factor,
+            looked_at=detection.lowest(threshold),
         )
         season.learn(features, authors, exposure=exposure, bucket=bucket)
-        flagged = _alarms(scores, authors, threshold, detection)
+        bars = detection.bars(features, np.full(features.size, threshold))
+        flagged = _alarms(scores, authors, bars, detection)
         if flagged.any():
             estimator.restart(features[flagged])
-            candidates.add(bucket, root, features, scores, flagged, threshold, estimator.buckets)
+            candidates.add(bucket, root, features, scores, flagged, bars, estimator.buckets)
         told = flagged | scores.followed
         since = pa.array(_asked_since(scores, flagged, bucket, detection), pa.int32(), mask=~told)
         columns = [np.full(features.size, bucket, np.int32), features, rates, factor, since]
@@ -203,21 +223,22 @@ class _DivisionJudge:
         )
         top = self.told.rows_of(bucket, heard.features[: heard.starts[1]])
         before, tests = tree.next_bucket, tree.tests_per_bucket(heard.perimeters).tolist()
-        thresholds = np.array([detection.threshold(tests_here) for tests_here in tests])
+        thresholds = [detection.threshold(tests_here) for tests_here in tests]
         scores = tree.learn_many(
             heard,
             bucket=bucket,
             prior=self.told.rates[top],
             season=self.told.season[top],
-            looked_at=thresholds,
+            looked_at=np.array([detection.lowest(threshold) for threshold in thresholds]),
         )
-        flagged = _alarms(scores, heard.counts, np.repeat(thresholds, heard.sizes), detection)
+        bars = detection.bars(heard.features, np.repeat(thresholds, heard.sizes))
+        flagged = _alarms(scores, heard.counts, bars, detection)
         telling = np.flatnonzero(flagged | scores.followed)
         if telling.size:
             tree.restart(heard, np.flatnonzero(flagged))
             for place in np.unique(heard.owners(telling)).tolist():
                 node = int(counted.nodes[place]), int(counted.depths[place])
-                self._tell(bucket, heard, place, node, scores, flagged, float(thresholds[place]))
+                self._tell(bucket, heard, place, node, scores, flagged, bars)
         if detection.forgets_between(before, bucket + 1):
             tree.forget(below=detection.forget_below, bucket=bucket)
 
@@ -229,13 +250,13 @@ class _DivisionJudge:
         node: tuple[int, int],
         scores: EmergenceScores,
         flagged: NDArray[np.bool_],
-        threshold: float,
+        bars: NDArray[np.float64],
     ) -> None:
         """Note what a perimeter flags, and the support of that and of what it follows."""
         path, part = heard.perimeters[place], heard.span(place)
         features, scores, flagged = heard.features[part], scores.part(part), flagged[part]
         history = self._tree.buckets(path)
-        self.candidates.add(bucket, path, features, scores, flagged, threshold, history)
+        self.candidates.add(bucket, path, features, scores, flagged, bars[part], history)
         since = _asked_since(scores, flagged, bucket, self._detection)
         for entry in np.flatnonzero(flagged | scores.followed).tolist():
             self.supports.add(bucket, path, *node, int(features[entry]), int(since[entry]))
@@ -244,11 +265,11 @@ class _DivisionJudge:
 def _alarms(
     scores: EmergenceScores,
     authors: NDArray[np.int64],
-    threshold: float | NDArray[np.float64],
+    bars: NDArray[np.float64],
     detection: Detection,
 ) -> NDArray[np.bool_]:
-    """Features whose evidence reaches the threshold, heard in this bucket and from enough authors in all."""
-    enough: NDArray[np.bool_] = scores.evidence >= threshold
+    """Features whose evidence reaches their threshold, heard now and from enough authors in all."""
+    enough: NDArray[np.bool_] = scores.evidence >= bars
     return enough & (scores.observed >= detection.min_authors) & (authors > 0)
 
 

@@ -37,10 +37,10 @@ class Candidates:
         features: NDArray[np.uint64],
         scores: EmergenceScores,
         flagged: NDArray[np.bool_],
-        threshold: float,
+        bars: NDArray[np.float64],
         history: int,
     ) -> None:
-        """Add the flagged features of a perimeter. history: buckets it has learned."""
+        """Add the flagged features of a perimeter. bars: thresholds; history: buckets it has learned."""
         for place in np.flatnonzero(flagged).tolist():
             begun = int(scores.since[place])
             since = max(begun, bucket - self._window + 1)
@@ -51,7 +51,7 @@ class Candidates:
                     "perimeter": perimeter,
                     "feature": int(features[place]),
                     "evidence": float(scores.evidence[place]),
-                    "threshold": threshold,
+                    "threshold": float(bars[place]),
                     "expected": float(scores.expected[place]) * share,
                     "since": since,
                     "history": history,
