@@ -12,7 +12,7 @@ WEEKS, LEARNING, TEST = 624, 312, 575
 """Weeks of a series, and the first week of the baseline and of the test, counted from 0."""
 YEAR = 52
 PAST_SIZES, TEST_SIZES = (2, 3, 5, 10), 10
-"""Sizes of the outbreaks in the baseline; the test has one of size 1 to 10, replicates taking turns."""
+"""Sizes of the outbreaks in the baseline; the test has one of size 1 to 10, series taking turns."""
 
 BLOCKS = (
     (0.1, 1.5, 0.0025, 0.6, 0.6),
@@ -92,14 +92,15 @@ def scenarios() -> list[Scenario]:
 def simulate(seed: int, replicates: int) -> Series:
     """Series of every scenario; the same seed and number give the same series."""
     chance = np.random.default_rng(seed)
-    quiet, outbreak, mean, scenario, dispersion = [], [], [], [], []
+    quiet: list[Counts] = []
+    outbreak, mean, scenario, dispersion = [], [], [], []
     for number, known in enumerate(scenarios()):
-        for replicate in range(replicates):
+        for _ in range(replicates):
+            size = 1 + len(quiet) % TEST_SIZES
             counts = _background(chance, known)
-            for size in PAST_SIZES:
-                counts += _cases(chance, known, size, chance.integers(LEARNING, TEST))
+            for past in PAST_SIZES:
+                counts += _cases(chance, known, past, chance.integers(LEARNING, TEST))
             quiet.append(counts)
-            size = 1 + replicate % TEST_SIZES
             outbreak.append(_cases(chance, known, size, chance.integers(TEST, WEEKS)))
             mean.append(known.mean)
             scenario.append(number)
