@@ -26,11 +26,17 @@ class EmergenceTable:
         *,
         learn: bool,
     ) -> kernel.Scores:
-        """Judge a bucket and, if `learn`, learn it afterwards."""
+        """Judge a bucket and, if `learn`, learn it afterwards.
+
+        Where it is not learned, a slot after the last one stands for a perimeter never heard.
+        """
+        totals = self.totals
         if learn:
             self._state = kernel.with_room(self._state, self.used, heard.features.size)
+        else:
+            totals = np.concatenate([totals, np.zeros((1, kernel.TOTALS))])
         scores = kernel.empty_scores(heard.features.size)
-        gained = kernel.step(self._state, self.totals, heard, bucket, constants, looked_at, learn, scores)
+        gained = kernel.step(self._state, totals, heard, bucket, constants, looked_at, learn, scores)
         self.used += int(gained)
         return scores
 

@@ -77,6 +77,19 @@ class EmergenceTree:
         self._slots: dict[str, int] = {}
         self._salts: list[int] = []
 
+    def score_many(
+        self, heard: Heard, *, bucket: int, prior: NDArray[np.float64], season: NDArray[np.float64]
+    ) -> EmergenceScores:
+        """Judge a bucket without learning it; arguments as in `learn_many`.
+
+        Here exposures and counts may be 0: what a silent bucket makes of a feature.
+        """
+        unknown = len(self._slots)
+        slots = np.array([self._slots.get(perimeter, unknown) for perimeter in heard.perimeters], np.int64)
+        salts = np.array([feature_id(perimeter) for perimeter in heard.perimeters], np.uint64)
+        looked_at = np.full(slots.size, -np.inf)
+        return self._step(heard, slots, salts, bucket, prior, season, looked_at, learn=False)
+
     def learn_many(
         self,
         heard: Heard,
@@ -92,31 +105,10 @@ class EmergenceTree:
         the entries without one above, in their order. looked_at: as in `Emergence`, one for each perimeter.
         """
         slots = np.array([self._slot(perimeter) for perimeter in heard.perimeters], np.int64)
-        learned = self._table.totals[slots, kernel.NEXT_BUCKET].max(initial=0)
-        if bucket < learned:
-            raise ValueError(f"bucket is {bucket}; buckets up to {int(learned) - 1} are learned already")
-        top = heard.above < 0
-        if prior.size != np.count_nonzero(top) or season.size != prior.size:
-            raise ValueError(
-                f"{np.count_nonzero(top)} entries have none above but {prior.size} have a prior and "
-                f"{season.size} a season; they must be as many"
-            )
-        priors, seasons = np.zeros((2, heard.features.size))
-        priors[top], seasons[top] = prior, season
-        columns = kernel.Bucket(
-            slots,
-            self._salts_of(slots),
-            heard.starts,
-            heard.exposures,
-            heard.features,
-            heard.counts,
-            heard.above,
-            priors,
-            seasons,
-        )
         if looked_at is None:
             looked_at = np.full(slots.size, -np.inf)
-        return EmergenceScores.of(self._table.step(columns, bucket, self._constants, looked_at, learn=True))
+        salts = self._salts_of(slots)
+        return self._step(heard, slots, salts, bucket, prior, season, looked_at, learn=True)
 
     def restart(self, heard: Heard, entries: NDArray[np.int64]) -> None:
         """Begin the evidence of some entries of a bucket anew, as after an alarm."""
@@ -158,6 +150,42 @@ class EmergenceTree:
         paths = arrays["perimeters"].tolist()
         self._slots = {path: slot for slot, path in enumerate(paths)}
         self._salts = [feature_id(path) for path in paths]
+
+    def _step(
+        self,
+        heard: Heard,
+        slots: NDArray[np.int64],
+        salts: NDArray[np.uint64],
+        bucket: int,
+        prior: NDArray[np.float64],
+        season: NDArray[np.float64],
+        looked_at: NDArray[np.float64],
+        *,
+        learn: bool,
+    ) -> EmergenceScores:
+        learned = self._rows(heard.perimeters)[:, kernel.NEXT_BUCKET].max(initial=0)
+        if bucket < learned:
+            raise ValueError(f"bucket is {bucket}; buckets up to {int(learned) - 1} are learned already")
+        top = heard.above < 0
+        if prior.size != np.count_nonzero(top) or season.size != prior.size:
+            raise ValueError(
+                f"{np.count_nonzero(top)} entries have none above but {prior.size} have a prior and "
+                f"{season.size} a season; they must be as many"
+            )
+        priors, seasons = np.zeros((2, heard.features.size))
+        priors[top], seasons[top] = prior, season
+        columns = kernel.Bucket(
+            slots,
+            salts,
+            heard.starts,
+            heard.exposures,
+            heard.features,
+            heard.counts,
+            heard.above,
+            priors,
+            seasons,
+        )
+        return EmergenceScores.of(self._table.step(columns, bucket, self._constants, looked_at, learn=learn))
 
     def _slot(self, perimeter: str) -> int:
         if perimeter not in self._slots:

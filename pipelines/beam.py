@@ -20,6 +20,7 @@ from pipelines.flow import (
     read_rows,
 )
 from pipelines.stages.division import Division
+from pipelines.stages.finds import Found
 
 
 class BeamEngine:
@@ -86,7 +87,7 @@ def _tally(grouped: Grouped, step: Step, plan: Plan) -> pa.Table:
     return _lay_out(grouped, step, plan).tally()
 
 
-def _judge(grouped: Grouped, root: tuple[pa.Table, pa.Table], step: Step, plan: Plan) -> Shard:
+def _judge(grouped: Grouped, root: tuple[pa.Table, Found], step: Step, plan: Plan) -> Shard:
     return judge_division(_lay_out(grouped, step, plan), root[0], step, plan)
 
 
@@ -95,5 +96,5 @@ def _lay_out(grouped: Grouped, step: Step, plan: Plan) -> Division:
     return lay_out(name, [batch for batch in batches if batch is not None], step, plan)
 
 
-def _gather(shards: list[Shard], root: tuple[pa.Table, pa.Table], step: Step, plan: Plan) -> None:
+def _gather(shards: list[Shard], root: tuple[pa.Table, Found], step: Step, plan: Plan) -> None:
     keep(gather(shards, root[1], plan), step, plan)

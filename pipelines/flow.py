@@ -33,6 +33,7 @@ from pipelines.stages.detect import (
 )
 from pipelines.stages.division import Division
 from pipelines.stages.finds import Found
+from pipelines.stages.probe import Probe, Probing
 from pipelines.stages.tally import CELLS, cells, root_cells
 from pipelines.stages.understand import UNDERSTOOD, Reader, understand
 
@@ -57,6 +58,8 @@ class Plan:
     last_bucket: int
     """Last closed bucket; later rows are left for the next replay."""
     batch_rows: int = BATCH_ROWS
+    probes: tuple[Probe, ...] = ()
+    """What to show of detection besides what it finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +115,21 @@ def lay_out(name: str, batches: Iterable[pa.RecordBatch], step: Step, plan: Plan
     return Division(name, rows, remembered, window=plan.detection.window)
 
 
-def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, pa.Table]:
-    """Sum the tallies and judge them at the root; gives ROOT_VIEW and CANDIDATE."""
+def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, Found]:
+    """Sum the tallies and judge them at the root; gives ROOT_VIEW and what was found there."""
     state = _load(plan, step.number, _ROOT) or RootState(plan.detection.estimator())
     tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
-    view, candidates = detect_root(tally, state, plan.root, plan.detection)
+    probing = Probing(plan.probes, plan.detection)
+    view, candidates = detect_root(tally, state, plan.root, plan.detection, probing)
     _save(plan, step.number + 1, _ROOT, state)
-    return view, candidates
+    return view, Found(candidates, SUPPORT.empty_table(), probing.table())
 
 
 def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -> Shard:
     """Judge a division's perimeters with what the root tells, and sum its cells."""
     tree = _load(plan, step.number, division.name) or EmergenceTree(plan.detection.estimator())
-    found = detect_division(division, view, tree, plan.root, plan.detection)
+    probing = Probing(plan.probes, plan.detection)
+    found = detect_division(division, view, tree, plan.root, plan.detection, probing)
     _save(plan, step.number + 1, division.name, tree)
     last = last_bucket(division, view)
     if last is not None:
@@ -133,15 +138,17 @@ def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -
     return Shard(found, cells(division.new_rows))
 
 
-def gather(shards: Iterable[Shard], root_candidates: pa.Table, plan: Plan) -> Shard:
-    """One shard of all of a slice's, and the root's cells."""
+def gather(shards: Iterable[Shard], at_root: Found, plan: Plan) -> Shard:
+    """One shard of all of a slice's, with what was found at the root, and the root's cells."""
     parts = list(shards)
-    candidates = pa.concat_tables([root_candidates, *(part.found.candidates for part in parts)])
-    support = pa.concat_tables([SUPPORT.empty_table(), *(part.found.support for part in parts)])
+    found = [at_root, *(part.found for part in parts)]
+    candidates = pa.concat_tables([one.candidates for one in found])
+    support = pa.concat_tables([one.support for one in found])
+    probed = pa.concat_tables([one.probed for one in found])
     below = pa.concat_tables([CELLS.empty_table(), *(part.cells for part in parts)])
     top = root_cells(below, plan.root)
     below = below.filter(pc.not_equal(below["perimeter"], plan.root))
-    return Shard(Found(candidates, support), pa.concat_tables([top, below]))
+    return Shard(Found(candidates, support, probed), pa.concat_tables([top, below]))
 
 
 def keep(shard: Shard, step: Step, plan: Plan) -> None:

@@ -17,6 +17,6 @@ class PlainEngine:
             for name, batch in read_rows(piece, plan):
                 rows[name].append(batch)
         divisions = [lay_out(name, rows[name], step, plan) for name in sorted({*rows, *step.divisions})]
-        view, root_candidates = judge_root([division.tally() for division in divisions], step, plan)
+        view, at_root = judge_root([division.tally() for division in divisions], step, plan)
         shards = [judge_division(division, view, step, plan) for division in divisions]
-        return gather(shards, root_candidates, plan)
+        return gather(shards, at_root, plan)

@@ -1,7 +1,7 @@
 """Replay: the whole closed log, slice by slice, through an engine to signals."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from pipelines.settings import Settings
 from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.episodes import Episodes, follow
 from pipelines.stages.explain import Signals, Telling, explain
+from pipelines.stages.probe import Probe
 from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
 from pipelines.stages.watch import Watch, watch
@@ -69,39 +70,68 @@ def replay(
     work: an empty folder that the engine's workers reach; the caller removes it. progress: called with rows
     done and rows in all. Raises LogError where the log holds no event.
     """
-    closed = log.closed_until()
-    if closed is None:
-        raise LogError(f"{log.location}: the log holds no event yet; run `vigie ingest` first")
-    last_bucket = _last_bucket(log, closed, reader.zone)
-    keep_reader(reader, work)
-    plan = Plan(log, settings.stages, settings.organisation.root, work, last_bucket, batch_rows)
+    plan, closed = make_plan(log, settings, reader, work=work, batch_rows=batch_rows)
     slices = log.slices(max_rows=slice_rows, zone=reader.zone)
-    total, done, events = sum(part.rows for part in slices), 0, 0
-    stories, episodes, cells = Corroboration(), Episodes(), []
+    last_bucket, events = plan.last_bucket, 0
+    stories, episodes, cells = Corroboration(), Episodes(), list[Path]()
     watched = Watch.new(plan.root, plan.detection)
     themes = {feature: theme.key for feature, theme in telling.themes.items()}
-    divisions: set[str] = set()
-    for number, part in enumerate(slices):
-        step = Step(number, log.pieces(part), tuple(sorted(divisions)))
-        shard = engine.run(step, plan)
+    for number, shard in enumerate(judged(slices, plan, engine, progress)):
         corroborate([shard.found], stories, plan.detection)
         end = last_bucket if number == len(slices) - 1 else None
         findings = watch(shard.cells, watched, plan.detection, themes, last=end)
         births = [(story.owner, story.born.bucket) for story in stories.stories]
         follow(findings, episodes, births, window=plan.detection.window)
-        divisions |= _divisions(shard, plan.root)
         cells.append(_write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
         events += _texts(shard.cells, plan.root)
-        discard(step, plan)
-        done += part.rows
-        if progress is not None:
-            progress(done, total)
     live_from, events_of = _live_from(log), partial(_events_of, log, reader.zone)
     told = stories.stories
     signals = explain(told, log.take, telling, last_bucket=last_bucket, live_from=live_from)
     others = tell(episodes.all, told, events_of, telling, last_bucket=last_bucket, live_from=live_from)
     signals = signals.and_those(others)
     return Replayed(signals, cells, events, closed, digest(signals), log.head_hash or "")
+
+
+def make_plan(
+    log: EventLog,
+    settings: Settings,
+    reader: Reader,
+    *,
+    work: Path,
+    batch_rows: int = BATCH_ROWS,
+    probes: Sequence[Probe] = (),
+    until: int | None = None,
+) -> tuple[Plan, datetime]:
+    """What the steps need, and until when the log is closed; leaves the reader in `work`.
+
+    until: last bucket to judge, by default the last closed one. Raises LogError where the log holds no event.
+    """
+    closed = log.closed_until()
+    if closed is None:
+        raise LogError(f"{log.location}: the log holds no event yet; run `vigie ingest` first")
+    last = _last_bucket(log, closed, reader.zone)
+    last = last if until is None else min(last, until)
+    keep_reader(reader, work)
+    return Plan(
+        log, settings.stages, settings.organisation.root, work, last, batch_rows, tuple(probes)
+    ), closed
+
+
+def judged(
+    slices: Sequence[Slice], plan: Plan, engine: Engine, progress: Callable[[int, int], None] | None = None
+) -> Iterator[Shard]:
+    """What each slice gives, one after the other; the state that one leaves goes to the next."""
+    total, done = sum(part.rows for part in slices), 0
+    divisions: set[str] = set()
+    for number, part in enumerate(slices):
+        step = Step(number, plan.log.pieces(part), tuple(sorted(divisions)))
+        shard = engine.run(step, plan)
+        yield shard
+        divisions |= _divisions(shard, plan.root)
+        discard(step, plan)
+        done += part.rows
+        if progress is not None:
+            progress(done, total)
 
 
 def canonical(signals: Signals) -> Iterator[str]:

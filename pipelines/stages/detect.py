@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from detectors.season import SeasonMemory
 from pipelines.stages.division import Division
 from pipelines.stages.finds import Candidates, Found, Supports
 from pipelines.stages.mentions import count
+from pipelines.stages.probe import Probing
 
 SHARES = {
     "emergence": 0.56,
@@ -96,6 +98,13 @@ class Detection:
         urgent = np.isin(features, np.array(self.urgent, np.uint64))
         return np.where(urgent, np.minimum(thresholds, self.lowest(math.inf)), thresholds)
 
+    def alarms(
+        self, scores: EmergenceScores, authors: NDArray[np.int64], bars: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Features whose evidence reaches their threshold, heard now and from enough authors in all."""
+        enough: NDArray[np.bool_] = scores.evidence >= bars
+        return enough & (scores.observed >= self.min_authors) & (authors > 0)
+
     def forgets_between(self, before: int, after: int) -> bool:
         """Whether a span of `forget_every` ends between two buckets."""
         return before // self.forget_every != after // self.forget_every
@@ -118,12 +127,14 @@ def merge_tallies(*tallies: pa.Table) -> pa.Table:
 
 
 def detect_root(
-    tally: pa.Table, state: RootState, root: str, detection: Detection
+    tally: pa.Table, state: RootState, root: str, detection: Detection, probing: Probing | None = None
 ) -> tuple[pa.Table, pa.Table]:
     """Judge and learn the summed tally; gives ROOT_VIEW and the root's CANDIDATEs. Changes `state`."""
     estimator, season = state.estimator, state.season
+    probing = probing or Probing((), detection)
     views, candidates = [ROOT_VIEW.empty_table()], Candidates(detection.window)
     for bucket, features, authors, exposure in _buckets(tally):
+        probing.judge_root(bucket, features, authors, exposure, root=root, estimator=estimator, season=season)
         before, threshold = estimator.next_bucket, detection.threshold(estimator.tests_per_bucket)
         rates = estimator.rates(features, bucket=bucket)
         factor = season.factor(features, rates, bucket=bucket)
@@ -137,7 +148,7 @@ def detect_root(
         )
         season.learn(features, authors, exposure=exposure, bucket=bucket)
         bars = detection.bars(features, np.full(features.size, threshold))
-        flagged = _alarms(scores, authors, bars, detection)
+        flagged = detection.alarms(scores, authors, bars)
         if flagged.any():
             estimator.restart(features[flagged])
             candidates.add(bucket, root, features, scores, flagged, bars, estimator.buckets)
@@ -148,23 +159,29 @@ def detect_root(
         if detection.forgets_between(before, bucket + 1):
             estimator.forget(below=detection.forget_below, bucket=bucket)
     # One chunk a column: engines pass these on, and each chunk costs.
-    return pa.concat_tables(views).combine_chunks(), candidates.table()
+    return probing.with_unheard(pa.concat_tables(views).combine_chunks()), candidates.table()
 
 
 def detect_division(
-    division: Division, view: pa.Table, tree: EmergenceTree, root: str, detection: Detection
+    division: Division,
+    view: pa.Table,
+    tree: EmergenceTree,
+    root: str,
+    detection: Detection,
+    probing: Probing | None = None,
 ) -> Found:
     """Judge and learn a division's new buckets. view: ROOT_VIEW of the same buckets. Changes `tree`.
 
     Support is given for the division's own candidates and, as far as its rows go, for the root's. Later
     mentions of a flagged feature come as support without a candidate, a bucket at a time.
     """
-    judge = _DivisionJudge(division, _Told(view), tree, detection)
+    probing = probing or Probing((), detection)
+    judge = _DivisionJudge(division, _Told(view), tree, detection, probing)
     for bucket in division.buckets.tolist() if division.name != root else []:
         judge.judge(bucket)
     for bucket, feature, since in judge.told.asked():
         judge.supports.add(bucket, root, 0, 0, feature, since)
-    return Found(judge.candidates.table(), judge.supports.table())
+    return Found(judge.candidates.table(), judge.supports.table(), probing.table())
 
 
 def last_bucket(division: Division, view: pa.Table) -> int | None:
@@ -189,6 +206,11 @@ class _Told:
         start, end = self.spans[bucket]
         return start + np.searchsorted(self.features[start:end], features)
 
+    def all_of(self, bucket: int) -> dict[str, Any]:
+        """Every feature of a bucket with its rate and season."""
+        part = slice(*self.spans[bucket])
+        return {"features": self.features[part], "rates": self.rates[part], "season": self.season[part]}
+
     def asked(self) -> Iterator[tuple[int, int, int]]:
         """(bucket, feature, since) of what the root asks support for."""
         rows = np.flatnonzero(self._since >= 0)
@@ -199,13 +221,16 @@ class _Told:
 class _DivisionJudge:
     """Judges a division's buckets, and gathers what it finds."""
 
-    def __init__(self, division: Division, told: _Told, tree: EmergenceTree, detection: Detection) -> None:
+    def __init__(
+        self, division: Division, told: _Told, tree: EmergenceTree, detection: Detection, probing: Probing
+    ) -> None:
         self.told = told
         self.candidates = Candidates(detection.window)
         self.supports = Supports(division, detection.window)
         self._division = division
         self._tree = tree
         self._detection = detection
+        self._probing = probing
 
     def judge(self, bucket: int) -> None:
         """Judge every perimeter heard in the bucket, from the top down, and learn it."""
@@ -221,6 +246,7 @@ class _DivisionJudge:
             counted.authors,
             counted.above,
         )
+        self._probing.judge_division(bucket, heard, tree=tree, **self.told.all_of(bucket))
         top = self.told.rows_of(bucket, heard.features[: heard.starts[1]])
         before, tests = tree.next_bucket, tree.tests_per_bucket(heard.perimeters).tolist()
         thresholds = [detection.threshold(tests_here) for tests_here in tests]
@@ -232,7 +258,7 @@ class _DivisionJudge:
             looked_at=np.array([detection.lowest(threshold) for threshold in thresholds]),
         )
         bars = detection.bars(heard.features, np.repeat(thresholds, heard.sizes))
-        flagged = _alarms(scores, heard.counts, bars, detection)
+        flagged = detection.alarms(scores, heard.counts, bars)
         telling = np.flatnonzero(flagged | scores.followed)
         if telling.size:
             tree.restart(heard, np.flatnonzero(flagged))
@@ -260,17 +286,6 @@ class _DivisionJudge:
         since = _asked_since(scores, flagged, bucket, self._detection)
         for entry in np.flatnonzero(flagged | scores.followed).tolist():
             self.supports.add(bucket, path, *node, int(features[entry]), int(since[entry]))
-
-
-def _alarms(
-    scores: EmergenceScores,
-    authors: NDArray[np.int64],
-    bars: NDArray[np.float64],
-    detection: Detection,
-) -> NDArray[np.bool_]:
-    """Features whose evidence reaches their threshold, heard now and from enough authors in all."""
-    enough: NDArray[np.bool_] = scores.evidence >= bars
-    return enough & (scores.observed >= detection.min_authors) & (authors > 0)
 
 
 def _asked_since(

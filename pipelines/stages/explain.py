@@ -166,6 +166,7 @@ def _explanation(story: Story, spellings: Mapping[int, str], telling: Telling) -
         "terms": {known[feature]: value for feature, value in strongest if feature in known},
         "threshold": story.born.threshold,
         "judged_at": story.born.perimeter,
+        "feature": f"{story.born.feature:016x}",
         "since": (date(1970, 1, 1) + timedelta(days=story.born.since)).isoformat(),
         "days_of_history": story.born.history,
         "strongest_evidence": story.evidence,

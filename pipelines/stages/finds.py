@@ -1,7 +1,7 @@
 """What detection finds, gathered as it goes and made tables once, at the end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,16 @@ from detectors.features import THEME
 from detectors.schemas import CANDIDATE, SUPPORT
 from pipelines.stages.division import Division, list_offsets
 from pipelines.stages.mentions import supporters
+from pipelines.stages.probe import PROBED
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Tables of CANDIDATE and SUPPORT."""
+    """Tables of CANDIDATE and SUPPORT, and PROBED, empty where nothing was asked for."""
 
     candidates: pa.Table
     support: pa.Table
+    probed: pa.Table = field(default_factory=PROBED.empty_table)
 
 
 class Candidates:
