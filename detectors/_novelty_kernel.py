@@ -1,4 +1,4 @@
-"""Compiled core of `detectors.novelty`: features with their frequencies, clusters, texts joining them.
+"""Compiled core of `detectors.novelty`: clusters, and texts joining them.
 
 Clusters hold at most `MOST_TERMS` features each, in slots. A feature's postings, the slots that hold it, are
 a linked list from its place in the table, so that a text meets only clusters it shares a feature with. No
@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detectors._emergence_kernel import _find as find
-from detectors._emergence_kernel import capacity_for
+from detectors._novelty_features import NONE
 from detectors.features import finish, mix
 
 MOST_TERMS = 64
@@ -23,24 +23,10 @@ RECENT = 32
 """Latest members of a cluster that are remembered, as masks of its slots."""
 LEAST_SHARED = 0.05
 """Scalar product, in squared lengths of the one, under which two vectors have nothing in common."""
-SEVERAL = 10.0
-"""Texts up to which no feature is common."""
-NONE = -1
+CORE = 0.5
+"""Share of a cluster's texts from which on a term is one of its core."""
 _CLUSTER = np.uint64(0)
 _ONE = np.uint64(1)
-
-
-class Features(NamedTuple):
-    """Columns of the feature table, all of its capacity; id 0 is an empty place."""
-
-    ids: NDArray[np.uint64]
-    texts: NDArray[np.float64]
-    """Discounted texts that hold it, as of `last`."""
-    weight: NDArray[np.float64]
-    """Inverse document frequency when it was last heard; 0 where it is too common to tell anything."""
-    last: NDArray[np.int32]
-    head: NDArray[np.int32]
-    """First slot that holds it, or NONE."""
 
 
 class Clusters(NamedTuple):
@@ -64,16 +50,8 @@ class Clusters(NamedTuple):
     preceding: NDArray[np.int32]
 
 
-KEPT_FEATURES = ("ids", "texts", "weight", "last")
 KEPT_CLUSTERS = ("ids", "texts", "born", "last", "terms", "counts", "recent", "members")
 """Columns from which the others, the postings, follow."""
-
-
-def empty_features(capacity: int) -> Features:
-    """A table without features."""
-    ids, last = np.zeros(capacity, np.uint64), np.zeros(capacity, np.int32)
-    texts, weight = np.zeros((2, capacity))
-    return Features(ids, texts, weight, last, np.full(capacity, NONE, np.int32))
 
 
 def empty_clusters(most: int) -> Clusters:
@@ -93,86 +71,6 @@ def empty_clusters(most: int) -> Clusters:
         following,
         preceding,
     )
-
-
-def with_room(features: Features, used: int, more: int) -> Features:
-    """The table of `used` features, enlarged where `more` new ones might overfill it."""
-    capacity = capacity_for(used + more)
-    if capacity <= features.ids.size:
-        return features
-    return rehash(features, np.flatnonzero(features.ids), capacity)
-
-
-def rehash(features: Features, places: NDArray[Any], capacity: int) -> Features:
-    """The features at `places` in a new table."""
-    table = empty_features(capacity)
-    _place_all(table.ids, features.ids[places], target := np.empty(places.size, np.int64))
-    for name in Features._fields[1:]:
-        getattr(table, name)[target] = getattr(features, name)[places]
-    return table
-
-
-def weights_of(table: Features, ids: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Weights of features, all in the table."""
-    order = np.argsort(table.ids)
-    weights: NDArray[np.float64] = table.weight[order[np.searchsorted(table.ids, ids, sorter=order)]]
-    return weights
-
-
-def as_sets(
-    offsets: NDArray[np.int64], features: NDArray[np.uint64]
-) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Texts whose features are distinct and increase, from texts in any order."""
-    text = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
-    order = np.lexsort((features, text))
-    text, features = text[order], features[order]
-    first = np.ones(features.size, bool)
-    first[1:] = (features[1:] != features[:-1]) | (text[1:] != text[:-1])
-    counts = np.bincount(text[first], minlength=offsets.size - 1)
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), features[first]
-
-
-@njit(cache=True)
-def _place_all(ids: Any, features: Any, places: Any) -> None:
-    for i in range(features.size):
-        places[i] = find(ids, features[i])
-        ids[places[i]] = features[i]
-
-
-@njit(cache=True)
-def learn_features(
-    table: Any, features: Any, bucket: int, texts: float, log_decay: float, common: float
-) -> int:
-    """Count the features of a bucket's texts and weigh them; returns how many are new.
-
-    texts: discounted texts so far, the bucket's included. common: share of texts from which on a feature
-    tells nothing.
-    """
-    new = 0
-    for feature in features:
-        place = find(table.ids, feature)
-        if table.ids[place] == 0:
-            table.ids[place], table.texts[place], table.last[place] = feature, 0.0, bucket
-            new += 1
-        if table.last[place] != bucket:
-            table.texts[place] *= math.exp((bucket - table.last[place]) * log_decay)
-            table.last[place] = bucket
-        table.texts[place] += 1.0
-    for feature in features:
-        place = find(table.ids, feature)
-        heard = table.texts[place]
-        telling = heard <= SEVERAL or heard <= common * texts
-        table.weight[place] = math.log((texts + 1.0) / heard) if telling else 0.0
-    return new
-
-
-@njit(cache=True)
-def faded(texts: Any, last: Any, bucket: int, log_decay: float) -> Any:
-    """Counts as of `last`, discounted to the bucket."""
-    now = np.empty(texts.size)
-    for i in range(texts.size):
-        now[i] = texts[i] * math.exp((bucket - last[i]) * log_decay)
-    return now
 
 
 @njit(cache=True)
@@ -270,6 +168,28 @@ def older(clusters: Any, one: int, other: int) -> Any:
     if clusters.born[one] != clusters.born[other]:
         return clusters.born[one] < clusters.born[other]
     return clusters.ids[one] < clusters.ids[other]
+
+
+@njit(cache=True)
+def rates_elsewhere(table: Any, clusters: Any, ids: Any, texts: float, bucket: int, log_decay: float) -> Any:
+    """For each cluster, the share of all texts that hold its rarest core term but are not its own.
+
+    No more of what the cluster is about can have been there without it. A core term is one that half of the
+    cluster's texts hold. texts: discounted texts so far. ids: in order.
+    """
+    rates = np.ones(ids.size)
+    for cluster in range(clusters.ids.size):
+        place = np.searchsorted(ids, clusters.ids[cluster])
+        if clusters.ids[cluster] == 0 or place == ids.size or ids[place] != clusters.ids[cluster]:
+            continue
+        for slot in range(MOST_TERMS):
+            count = clusters.counts[cluster, slot]
+            if clusters.terms[cluster, slot] == 0 or count < CORE * clusters.texts[cluster]:
+                continue
+            term = find(table.ids, clusters.terms[cluster, slot])
+            known = table.texts[term] * math.exp((bucket - table.last[term]) * log_decay)
+            rates[place] = min(rates[place], max(0.0, known - count) / texts)
+    return rates
 
 
 @njit(cache=True)

@@ -7,9 +7,9 @@ import numpy as np
 from numba import njit
 
 from detectors._emergence_kernel import _find as find
+from detectors._novelty_features import NONE
 from detectors._novelty_kernel import (
     MOST_TERMS,
-    NONE,
     RECENT,
     bring_up,
     clear,

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from river.base import Clusterer
 
+from detectors import _novelty_features as heard_features
 from detectors import _novelty_kernel as kernel
 from detectors import _novelty_settle as settle
 from detectors._emergence_kernel import capacity_for
 from detectors._novelty_evidence import with_merges_and_splits, without_others
-from detectors.emergence import Emergence
+from detectors.emergence import Emergence, EmergenceScores
 from detectors.features import feature_id
 
 Ids = NDArray[np.uint64]
@@ -52,18 +53,20 @@ class NoveltyScores:
 class Novelty(Clusterer):
     """Single-pass clustering of texts as sets of features, with ids that last, and a test of gathering.
 
-    A text joins the cluster with the highest cosine between the two sets of features, each weighted by its
-    inverse document frequency, if that is at least `join`; otherwise it begins a cluster. A cluster keeps
-    discounted counts of at most 64 features, those heard most, and which of them its 32 latest members
-    hold. At the end of a bucket, clusters whose centroids have a cosine of at least `merge` become one, and a
+    A text joins the cluster with the highest cosine between the two sets of features, each weighted by how
+    few clusters hold it, if that is at least `join`; otherwise it begins a cluster. A cluster keeps
+    discounted counts of at most 64 features, those heard most, and which of them its 32 latest members hold.
+    At the end of a bucket, clusters whose centroids have a cosine of at least `merge` become one, and a
     cluster whose latest members fall into groups that are less near than `join` becomes two.
 
     An id hashes the first text's features and the bucket. Of two clusters that merge the older id lives on;
     of one that splits the larger part keeps the id, and the smaller part's hashes the old one and the bucket.
 
     Whether a cluster gathers is judged by `Emergence`, with clusters as features: its distinct authors
-    against its own past. A merge adds pasts and evidence up; a split shares the past out, and the new part
-    has no evidence.
+    against its own past, but no less than what was there without it. That is the share of all texts that hold
+    the rarest of its core terms and are not its own; a core term is one that half of its texts hold. So a new
+    cluster of an old subject is no news. A merge adds pasts and evidence up; a split shares the past out, and
+    the new part has no evidence.
 
     Memory is bounded: at most `clusters`, the one with the fewest discounted texts making room, and between
     buckets at most `vocabulary` features beside those that clusters hold, the rarest going first. Texts of a
@@ -79,13 +82,13 @@ class Novelty(Clusterer):
     half_life
         Buckets after which a text weighs half; at least 1.
     common
-        Share of texts above which a feature tells nothing, once heard in more than ten; in (0, 1].
+        Share of clusters above which a feature tells nothing, if more than ten hold it; in (0, 1].
     clusters
         Clusters in memory, at most; at least 1.
     vocabulary
         Features in memory beside those of clusters, at most; at least 0.
-    dispersion, warm_up
-        See `Emergence`.
+    strength, dispersion, warm_up
+        See `Emergence`. A cluster of which nothing is known is expected at its base rate.
 
     Examples
     --------
@@ -104,12 +107,13 @@ class Novelty(Clusterer):
 
     def __init__(
         self,
-        join: float = 0.15,
-        merge: float = 0.35,
+        join: float = 0.18,
+        merge: float = 0.25,
         half_life: float = 28.0,
         common: float = 0.1,
         clusters: int = 2048,
         vocabulary: int = 1 << 17,
+        strength: float = 0.1,
         dispersion: float = 1.0,
         warm_up: int = 28,
     ) -> None:
@@ -121,6 +125,8 @@ class Novelty(Clusterer):
             raise ValueError(f"half_life is {half_life} buckets; it must be at least 1")
         if not 0 < common <= 1:
             raise ValueError(f"common is {common}; it must be above 0 and at most 1")
+        if strength <= 0:
+            raise ValueError(f"strength is {strength} authors; it must be above 0")
         if clusters < 1 or vocabulary < 0:
             raise ValueError(f"clusters is {clusters} and vocabulary {vocabulary}; at least 1 and 0")
         self.join = join
@@ -129,12 +135,13 @@ class Novelty(Clusterer):
         self.common = common
         self.clusters = clusters
         self.vocabulary = vocabulary
+        self.strength = strength
         self.dispersion = dispersion
         self.warm_up = warm_up
-        self._features = kernel.empty_features(capacity_for(0))
+        self._features = heard_features.empty_features(capacity_for(0))
         self._clusters = kernel.empty_clusters(clusters)
         self._totals = np.zeros(4)
-        self._gathering = Emergence(ratios=RATIOS, dispersion=dispersion, warm_up=warm_up)
+        self._gathering = Emergence(ratios=RATIOS, strength=strength, dispersion=dispersion, warm_up=warm_up)
 
     # one text at a time, as river users know it --------------------------------------------------------
 
@@ -183,7 +190,7 @@ class Novelty(Clusterer):
         place = np.flatnonzero(self._clusters.ids == cluster)
         ids, counts = self._clusters.terms[place].ravel(), self._clusters.counts[place].ravel()
         ids, counts = ids[ids != 0], counts[ids != 0]
-        weights = kernel.weights_of(self._features, ids)
+        weights = heard_features.weights_of(self._features, ids)
         order = np.lexsort((ids, -counts * weights))
         return ids[order], counts[order] / self._clusters.texts[place].sum() if ids.size else counts
 
@@ -204,7 +211,7 @@ class Novelty(Clusterer):
         features, clusters = self._features, self._clusters
         known, alive = np.flatnonzero(features.ids), np.flatnonzero(clusters.ids)
         known, alive = known[np.argsort(features.ids[known])], alive[np.argsort(clusters.ids[alive])]
-        arrays = {f"feature_{name}": getattr(features, name)[known] for name in kernel.KEPT_FEATURES}
+        arrays = {f"feature_{name}": getattr(features, name)[known] for name in heard_features.KEPT_FEATURES}
         arrays |= {f"cluster_{name}": getattr(clusters, name)[alive] for name in kernel.KEPT_CLUSTERS}
         arrays |= {f"gathering_{name}": array for name, array in self._gathering.state_arrays().items()}
         return {**arrays, "totals": self._totals.copy()}
@@ -212,9 +219,9 @@ class Novelty(Clusterer):
     def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what `state_arrays` gave, into an estimator with room for as many clusters."""
         ids = arrays["feature_ids"]
-        columns = {name: arrays[f"feature_{name}"] for name in kernel.KEPT_FEATURES}
-        listed = kernel.Features(**columns, head=np.full(ids.size, kernel.NONE, np.int32))
-        self._features = kernel.rehash(listed, np.arange(ids.size), capacity_for(ids.size))
+        columns = {name: arrays[f"feature_{name}"] for name in heard_features.KEPT_FEATURES}
+        listed = heard_features.Features(**columns, head=np.full(ids.size, heard_features.NONE, np.int32))
+        self._features = heard_features.rehash(listed, np.arange(ids.size), capacity_for(ids.size))
         self._clusters = kernel.empty_clusters(self.clusters)
         for name in kernel.KEPT_CLUSTERS:
             getattr(self._clusters, name)[: arrays["cluster_ids"].size] = arrays[f"cluster_{name}"]
@@ -244,22 +251,30 @@ class Novelty(Clusterer):
         wrote = int(np.unique(people).size)
         exposure = wrote if exposure is None else exposure
         self._check(offsets, features, people, bucket, wrote, exposure)
-        offsets, features = kernel.as_sets(offsets, features)
+        offsets, features = heard_features.as_sets(offsets, features)
         totals, log_decay = self._totals, math.log(0.5) / self.half_life
         if totals[LEARNED]:
             totals[TEXTS] *= math.exp((bucket + 1 - totals[NEXT_BUCKET]) * log_decay)
         totals[TEXTS] += people.size
         totals[LEARNED] += 1
         totals[NEXT_BUCKET] = bucket + 1
-        self._features = kernel.with_room(self._features, int(totals[USED]), features.size)
+        self._features = heard_features.with_room(self._features, int(totals[USED]), features.size)
         table, clusters = self._features, self._clusters
-        totals[USED] += kernel.learn_features(table, features, bucket, totals[TEXTS], log_decay, self.common)
+        totals[USED] += heard_features.learn_features(
+            table,
+            clusters.following,
+            features,
+            bucket,
+            np.count_nonzero(clusters.ids),
+            log_decay,
+            self.common,
+        )
         texts = np.zeros(people.size, np.uint64)
         kernel.assign(table, clusters, offsets, features, bucket, self.join, log_decay, texts)
         merges, splits = self._settle(bucket, log_decay)
         texts = _renamed(texts, merges)
         ids, authors = _distinct(texts, people)
-        judged = self._gathering.learn_many(ids, authors, exposure=exposure, bucket=bucket)
+        judged = self._judge(ids, authors, bucket, wrote, exposure, log_decay)
         self._forget(bucket, log_decay)
         return NoveltyScores(
             texts,
@@ -272,6 +287,24 @@ class Novelty(Clusterer):
             judged.expected,
             merges,
             splits,
+        )
+
+    def _judge(
+        self, ids: Ids, authors: Counts, bucket: int, wrote: int, exposure: int, log_decay: float
+    ) -> EmergenceScores:
+        """Learn and judge the authors of the clusters heard, expecting what was there without them."""
+        gathering, prior = self._gathering, np.full(ids.size, self._gathering.base_rate)
+        texts = float(self._totals[TEXTS])
+        elsewhere = kernel.rates_elsewhere(self._features, self._clusters, ids, texts, bucket, log_decay)
+        elsewhere *= wrote / max(1, exposure)
+        own = gathering.score_many(ids, authors, exposure=exposure, bucket=bucket, prior=prior).rate
+        return gathering.learn_many(
+            ids,
+            authors,
+            exposure=exposure,
+            bucket=bucket,
+            prior=prior,
+            season=np.maximum(1.0, elsewhere / own),
         )
 
     def _settle(self, bucket: int, log_decay: float) -> tuple[Ids, Ids]:
@@ -294,12 +327,12 @@ class Novelty(Clusterer):
     def _forget(self, bucket: int, log_decay: float) -> None:
         """Drop the rarest features where there are too many, and evidence of clusters that are forgotten."""
         table = self._features
-        loose = np.flatnonzero((table.ids != 0) & (table.head == kernel.NONE))
+        loose = np.flatnonzero((table.ids != 0) & (table.head == heard_features.NONE))
         if loose.size > self.vocabulary:
-            heard = kernel.faded(table.texts[loose], table.last[loose], bucket, log_decay)
+            heard = heard_features.faded(table.texts[loose], table.last[loose], bucket, log_decay)
             rarest = loose[np.lexsort((table.ids[loose], heard))][: loose.size - self.vocabulary]
             kept = np.setdiff1d(np.flatnonzero(table.ids), rarest)
-            self._features = kernel.rehash(table, kept, capacity_for(kept.size))
+            self._features = heard_features.rehash(table, kept, capacity_for(kept.size))
             self._totals[USED] = kept.size
         if self._gathering.features > 2 * self.clusters:
             self._gathering = without_others(self._gathering, self._clusters.ids)
