@@ -4,12 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from html import escape
+
+from dashboards.svg import INK, LINE, QUIET, RAISED, SOFT, TEXTS, document, label
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 960, 300, 30, 64, 46
-_INK, _SOFT, _LINE = "#1f2933", "#616e7c", "#d9e2ec"
-_TEXT, _DECOY, _RAISED = "#2a6f97", "#9aa5b1", "#d1495b"
-_FONT = "font-family='system-ui, -apple-system, Segoe UI, sans-serif'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +30,13 @@ def timeline(lines: Sequence[Line], *, first: date, last: date, title: str, lege
         raise ValueError(f"last is {last}; it must be after first, {first}")
     height = _TOP + _ROW * len(lines) + 40
     parts = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {_WIDTH} {height}' {_FONT} role='img'>",
-        f"<title>{escape(title)}</title>",
-        f"<rect width='{_WIDTH}' height='{height}' fill='#ffffff'/>",
-        _label(16, 26, title, 16, _INK, weight=600),
-        _label(16, 46, legend, 12, _SOFT),
+        label(16, 26, title, 16, INK, weight=600),
+        label(16, 46, legend, 12, SOFT),
         *_weeks(first, last, height),
     ]
     for number, line in enumerate(lines):
         parts += _row(line, _TOP + _ROW * number + _ROW // 2, first, last)
-    return "\n".join([*parts, "</svg>", ""])
+    return document(parts, width=_WIDTH, height=height, title=title)
 
 
 def _weeks(first: date, last: date, height: int) -> Iterable[str]:
@@ -50,15 +45,15 @@ def _weeks(first: date, last: date, height: int) -> Iterable[str]:
     for week in range(((last - monday).days // 7) + 1):
         day = monday + timedelta(weeks=week)
         x = _x(day, first, last)
-        yield f"<path d='M{x:.1f} {_TOP}V{height - 30}' stroke='{_LINE}'/>"
+        yield f"<path d='M{x:.1f} {_TOP}V{height - 30}' stroke='{LINE}'/>"
         if week % 2 == 0:
-            yield _label(x, height - 12, f"{day:%d/%m}", 11, _SOFT, anchor="middle")
+            yield label(x, height - 12, f"{day:%d/%m}", 11, SOFT, anchor="middle")
 
 
 def _row(line: Line, y: int, first: date, last: date) -> Iterable[str]:
-    colour = _DECOY if line.quiet else _TEXT
-    yield _label(16, y - 3, line.title, 13, _INK, weight=600)
-    yield _label(16, y + 13, line.detail, 11, _SOFT)
+    colour = QUIET if line.quiet else TEXTS
+    yield label(16, y - 3, line.title, 13, INK, weight=600)
+    yield label(16, y + 13, line.detail, 11, SOFT)
     for day, texts in sorted(Counter(line.days).items()):
         if first <= day <= last:
             radius = min(11.0, 2.4 + texts**0.5 * 1.3)
@@ -69,18 +64,9 @@ def _row(line: Line, y: int, first: date, last: date) -> Iterable[str]:
             )
     if line.raised is not None:
         x = _x(line.raised, first, last)
-        yield f"<path d='M{x:.1f} {y - 17}V{y + 17}' stroke='{_RAISED}' stroke-width='2.5'/>"
-        yield _label(x + 5, y - 10, f"{line.raised:%d/%m}", 11, _RAISED, weight=600)
+        yield f"<path d='M{x:.1f} {y - 17}V{y + 17}' stroke='{RAISED}' stroke-width='2.5'/>"
+        yield label(x + 5, y - 10, f"{line.raised:%d/%m}", 11, RAISED, weight=600)
 
 
 def _x(day: date, first: date, last: date) -> float:
     return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (day - first).days / (last - first).days
-
-
-def _label(
-    x: float, y: float, text: str, size: int, colour: str, *, weight: int = 400, anchor: str = "start"
-) -> str:
-    return (
-        f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' font-weight='{weight}' fill='{colour}' "
-        f"text-anchor='{anchor}'>{escape(text)}</text>"
-    )

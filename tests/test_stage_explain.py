@@ -178,6 +178,8 @@ def test_a_signal_by_hand() -> None:
         "terms": {"odeur": 12.0, "odeur de cave": 11.0, "Odeurs": 10.5},
         "threshold": 9.5,
         "judged_at": LILLE,
+        "feature": f"{ODEUR:016x}",
+        "term": "odeur",
         "since": "2026-03-02",
         "days_of_history": 90,
         "strongest_evidence": 13.0,

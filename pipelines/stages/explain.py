@@ -167,6 +167,7 @@ def _explanation(story: Story, spellings: Mapping[int, str], telling: Telling) -
         "threshold": story.born.threshold,
         "judged_at": story.born.perimeter,
         "feature": f"{story.born.feature:016x}",
+        "term": known.get(story.born.feature),
         "since": (date(1970, 1, 1) + timedelta(days=story.born.since)).isoformat(),
         "days_of_history": story.born.history,
         "strongest_evidence": story.evidence,
