@@ -57,12 +57,17 @@ def expected(rows: Listed, division: str) -> Listed:
     people: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     texts: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     sums: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    whole: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    copies: set[tuple[int, int]] = set()
     for number, row in enumerate(rows):
+        copy = row["bucket"], row.get("copy", number)
+        first, _ = row["has_text"] and copy not in copies, copies.add(copy)
         for perimeter in levels(division + row["place"]):
             for theme in [0, *(feature for feature in row["features"] if feature in (WAIT, TILL))]:
                 key = (perimeter, row["bucket"], row["channel"], row["voice"], theme)
                 people[key].add(row["person"])
                 texts[key] |= set() if row["late"] else {row.get("copy", number)}
+                whole[key].add(row.get("copy", number))
                 cell = sums[key]
                 cell["texts"] += 1
                 cell["score_sum"] += row["score_e4"] or 0
@@ -74,7 +79,10 @@ def expected(rows: Listed, division: str) -> Listed:
                 cell["score_squares"] += (row["score_e4"] or 0) ** 2
                 cell["sentiment_squares"] += mood**2 if row["has_text"] else 0
                 gap = 2 * row["score_e4"] - 10_000 - mood if row["score_e4"] is not None else 0
-                paired = row["has_text"] and row["score_e4"] is not None
+                paired = first and row["score_e4"] is not None
+                cell["moods"] += first
+                cell["mood_sum"] += mood if first else 0
+                cell["mood_squares"] += mood**2 if first else 0
                 cell["paired"] += paired
                 cell["gap_sum"] += gap if paired else 0
                 cell["gap_squares"] += gap**2 if paired else 0
@@ -85,6 +93,7 @@ def expected(rows: Listed, division: str) -> Listed:
                 **sums[key],
                 "authors": len(people[key]),
                 "volume": len(texts[key]),
+                "speakers": min(len(people[key]), len(whole[key])),
             }[name]
             for name in CELLS.names
         }
@@ -147,6 +156,10 @@ def test_by_hand() -> None:
         "without_text": 0,
         "late": 0,
         "volume": 3,
+        "speakers": 2,
+        "moods": 3,
+        "mood_sum": 7_000,
+        "mood_squares": 109_000_000,
         "score_squares": 106_250_000,
         "sentiment_squares": 109_000_000,
         # 2 x 0.25 - 1 + 0.3 and 2 x 1 - 1 - 0.
@@ -158,6 +171,36 @@ def test_by_hand() -> None:
         assert {name: cell[name] for name in counted} == counted
         assert cell["perimeter"] in ("e/nord", "e/nord/lille")
         assert cell["theme"] in (0, WAIT)
+
+
+def test_a_campaign_counts_once_for_detectors() -> None:
+    rows: Listed = [
+        {
+            "bucket": 10,
+            "place": "/lille",
+            "channel": "email",
+            "voice": "customer",
+            "person": person,
+            "score_e4": 0,
+            "sentiment": -10,
+            "has_text": True,
+            "late": False,
+            "copy": 7,
+            "features": [WAIT],
+        }
+        for person in range(1, 31)
+    ]
+    counted = {
+        "texts": 30,
+        "authors": 30,
+        "volume": 1,
+        "speakers": 1,
+        "moods": 1,
+        "mood_sum": -10_000,
+        "paired": 1,
+    }
+    for cell in cells(understood(rows, "e/nord")).to_pylist():
+        assert {name: cell[name] for name in counted} == counted
 
 
 def test_no_rows_make_no_cells() -> None:

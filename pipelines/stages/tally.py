@@ -13,7 +13,8 @@ from detectors.features import THEME, feature_id
 CELL = ("perimeter", "bucket", "channel", "voice", "theme")
 _COUNTS = (
     *("texts", "authors", "score_sum", "scored", "sentiment_sum", "without_text", "late"),
-    *("volume", "score_squares", "sentiment_squares", "paired", "gap_sum", "gap_squares"),
+    *("volume", "speakers", "score_squares", "sentiment_squares", "moods", "mood_sum", "mood_squares"),
+    *("paired", "gap_sum", "gap_squares"),
 )
 
 CELLS = pa.schema(
@@ -26,10 +27,13 @@ CELLS = pa.schema(
         *(pa.field(name, pa.int64(), nullable=False) for name in _COUNTS),
     ]
 )
-"""theme: id of the theme, 0 for all texts. texts: events; authors: distinct; volume: texts that came in time,
-copies of one counted once. score_sum and sentiment_sum: in units of 1/SCALE, scores in [0, 1], a text's
-sentiment in [-1, 1]; their squares in units of 1/SCALE². paired: events with a score and a text; gap: of the
-score, stretched to [-1, 1], above the text's sentiment."""
+"""theme: id of the theme, 0 for all texts. texts: events; authors: distinct. score_sum and sentiment_sum: in
+units of 1/SCALE, scores in [0, 1], a text's sentiment in [-1, 1].
+
+The rest is what detectors judge; there, copies of one text on one day count once. volume: texts that came in
+time; speakers: distinct authors. moods: texts, with the sum of their sentiments and that of the squares, in
+units of 1/SCALE and 1/SCALE²; score_squares alike. paired: events with a score and a text; gap: of the score,
+stretched to [-1, 1], above the text's sentiment."""
 
 ALL_TEXTS = 0
 """Theme of the cells that count all texts."""
@@ -56,8 +60,11 @@ def cells(rows: pa.Table) -> pa.Table:
         mood=pl.col("sentiment").cast(pl.Int64).clip(-_STRONGEST, _STRONGEST) * (SCALE // _STRONGEST),
         theme=pl.concat_list(pl.lit(ALL_TEXTS, pl.UInt64).repeat_by(1), theme_ids),
     )
-    gap = pl.when("has_text").then(2 * pl.col("score") - SCALE - pl.col("mood"))
-    base = base.with_columns(gap=gap).explode("theme")
+    first = pl.col("has_text") & pl.struct("bucket", "copy").is_first_distinct()
+    base = base.with_columns(
+        first_mood=pl.when(first).then("mood"),
+        gap=pl.when(first).then(2 * pl.col("score") - SCALE - pl.col("mood")),
+    ).explode("theme")
     deepest = max(path.count("/") for path in frame["perimeter"].unique()) + 1
     levels = [
         base.filter(pl.col("perimeter").list.len() >= depth)
@@ -74,6 +81,10 @@ def cells(rows: pa.Table) -> pa.Table:
             volume=pl.col("copy").filter(~pl.col("late")).n_unique().cast(pl.Int64),
             score_squares=pl.col("score").pow(2).sum(),
             sentiment_squares=(pl.col("mood") * pl.col("has_text")).pow(2).sum(),
+            speakers=pl.min_horizontal(pl.col("person").n_unique(), pl.col("copy").n_unique()).cast(pl.Int64),
+            moods=pl.col("first_mood").count().cast(pl.Int64),
+            mood_sum=pl.col("first_mood").sum(),
+            mood_squares=pl.col("first_mood").pow(2).sum(),
             paired=pl.col("gap").count().cast(pl.Int64),
             gap_sum=pl.col("gap").sum(),
             gap_squares=pl.col("gap").pow(2).sum(),
