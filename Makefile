@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c "" 2>/dev/nu
 BIN := .venv/bin
 UV := uv==0.13.9
 
-.PHONY: demo test test-heavy check bench lock clean
+.PHONY: demo test test-heavy check bench bench-quality lock clean
 .DEFAULT_GOAL := demo
 
 .venv/ready: requirements.lock pyproject.toml
@@ -31,6 +31,9 @@ check: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
+
+bench-quality: .venv/ready
+	$(BIN)/python -m benchmarks.quality
 
 lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \

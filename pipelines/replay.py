@@ -28,7 +28,7 @@ from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
 from pipelines.stages.watch import Watch, watch
 
-SLICE_ROWS = 100_000
+SLICE_ROWS = 65_536
 """Rows of a slice: memory follows the slice, not the log."""
 
 
