@@ -26,6 +26,15 @@ def midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
+def day_of(number: int) -> date:
+    """The civil day of a number that `civil_days` gives.
+
+    >>> day_of(19_723).isoformat()
+    '2024-01-01'
+    """
+    return _EPOCH.date() + timedelta(days=number)
+
+
 def civil_days(instants: NDArray[np.int64], zone: str) -> NDArray[np.int32]:
     """Day number since 1970-01-01 of each instant, as calendars in `zone` show it; shape kept.
 

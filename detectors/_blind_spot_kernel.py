@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors._series import find
+
 NEVER = np.iinfo(np.int64).min
 """`first` of a series that has not been given yet."""
 CUSTOMER, FIELD = 0, 1
@@ -113,9 +115,9 @@ def copied(state: State) -> State:
 
 def with_series(state: State, series: NDArray[np.uint64]) -> State:
     """The table with rows for all of `series`, in order of id; the same table where it has them."""
-    ids = np.union1d(state.ids, series)
-    if ids.size == state.ids.size:
+    if find(state.ids, series)[1].all():
         return state
+    ids = np.union1d(state.ids, series)
     wider = blank_state(ids, state.log_r.shape[2])
     places = np.searchsorted(ids, state.ids)
     for target, source in zip(wider[1:], state[1:], strict=True):
@@ -152,7 +154,9 @@ def _baseline(state: Any, own: int, parent: int, bucket: int, constants: Any) ->
     mentions, exposure = np.zeros(2), np.zeros(2)
     if state.first[source] != NEVER:
         decay = math.exp((bucket - state.last[source]) * constants.log_decay)
-        mentions, exposure = decay * state.mentions[source], decay * state.exposure[source]
+        for voice in range(2):
+            mentions[voice] = decay * state.mentions[source, voice]
+            exposure[voice] = decay * state.exposure[source, voice]
     if parent >= 0 and state.first[own] != NEVER:
         decay = math.exp((bucket - state.last[own]) * constants.log_decay)
         for voice in range(2):
@@ -210,10 +214,6 @@ def _judge(
     mentions: Any, log_odds: float, slack: float, quiet: int, concentration: float, ratios: Any, terms: Any
 ) -> None:
     """Log e-values, by ratio, that a voice is quiet in a block, into `terms`."""
-    if mentions[CUSTOMER] + mentions[FIELD] == 0.0:
-        # Nobody mentions the theme, as of most themes on most days: that tells neither way.
-        terms[:] = 0.0
-        return
     sign = -1.0 if quiet == FIELD else 1.0
     least = log_odds + sign * slack
     same = _log_weight(mentions, _share(least), concentration)
@@ -223,12 +223,11 @@ def _judge(
 
 
 @njit(cache=True)
-def _accumulate(state: Any, row: int, quiet: int, passed: float, terms: Any) -> Any:
-    """Add the e-values of a block, `passed` buckets after the one before; returns their logarithmic mean.
+def _accumulate(state: Any, row: int, quiet: int, passed: float, log_e: float, terms: Any) -> None:
+    """Add the e-values of a block, `passed` buckets after the one before; log_e: their logarithmic mean.
 
     Buckets between two blocks are tests with an e-value of 1.
     """
-    log_e = _log_mean_exp(terms)
     for k in range(terms.size):
         past = state.log_r[row, quiet, k]
         top = max(past, 0.0)
@@ -240,33 +239,45 @@ def _accumulate(state: Any, row: int, quiet: int, passed: float, terms: Any) -> 
         state.log_r[row, quiet] = -np.inf
     if state.run[row, quiet] == 0.0:
         state.peak[row, quiet] = 0.0
-    return log_e
 
 
 @njit(cache=True)
 def _close(
-    state: Any, row: int, bucket: int, log_ratio: float, deviation: float, constants: Any, terms: Any
-) -> Any:
-    """Test the open block for both voices; returns the log e-value of each being quiet."""
-    mentions, exposure = state.open_mentions[row], state.open_exposure[row]
-    log_odds = log_ratio + math.log(exposure[FIELD] / exposure[CUSTOMER])
-    slack = constants.caution * deviation + constants.log_tolerance
-    passed = float(bucket - state.opened[row] + 1)
-    concentration = _concentration(state, row, constants.together)
-    log_e = np.zeros(2)
+    state: Any,
+    row: int,
+    bucket: int,
+    log_ratio: float,
+    deviation: float,
+    constants: Any,
+    terms: Any,
+    log_e: Any,
+) -> None:
+    """Test the open block for both voices; the log e-value of each being quiet into `log_e`."""
     for quiet in range(2):
         if state.run[row, quiet] == 0.0:
             state.since[row, quiet] = state.opened[row]
             state.loud[row, quiet], state.observed[row, quiet] = 0.0, 0.0
             state.expected[row, quiet], state.chances[row, quiet] = 0.0, 0.0
+        state.chances[row, quiet] += state.open_exposure[row, quiet]
+    passed = float(bucket - state.opened[row] + 1)
+    if state.open_mentions[row, CUSTOMER] + state.open_mentions[row, FIELD] == 0.0:
+        # Nobody mentions the theme, as of most themes in most blocks: that tells neither way.
+        terms[:] = 0.0
+        for quiet in range(2):
+            _accumulate(state, row, quiet, passed, 0.0, terms)
+        return
+    mentions, exposure = state.open_mentions[row], state.open_exposure[row]
+    log_odds = log_ratio + math.log(exposure[FIELD] / exposure[CUSTOMER])
+    slack = constants.caution * deviation + constants.log_tolerance
+    concentration = _concentration(state, row, constants.together)
+    for quiet in range(2):
         share = _share(log_odds) if quiet == FIELD else _share(-log_odds)
         state.loud[row, quiet] += mentions[1 - quiet]
         state.observed[row, quiet] += mentions[quiet]
         state.expected[row, quiet] += share * (mentions[CUSTOMER] + mentions[FIELD])
-        state.chances[row, quiet] += exposure[quiet]
         _judge(mentions, log_odds, slack, quiet, concentration, constants.ratios, terms)
-        log_e[quiet] = _accumulate(state, row, quiet, passed, terms)
-    return log_e
+        log_e[quiet] = _log_mean_exp(terms)
+        _accumulate(state, row, quiet, passed, log_e[quiet], terms)
 
 
 @njit(cache=True)
@@ -299,7 +310,7 @@ def step(
     rows, parents: places of the series and of what they are compared with, -1 for none. mentions, exposure:
     authors of each voice, shape (rows, 2).
     """
-    baseline = np.empty((rows.size, 2))
+    baseline, log_e = np.empty((rows.size, 2)), np.empty(2)
     for i in range(rows.size):
         baseline[i] = _baseline(state, rows[i], parents[i], bucket, constants)
     terms = np.empty(constants.ratios.size)
@@ -307,20 +318,23 @@ def step(
         row = rows[i]
         if state.first[row] == NEVER:
             state.first[row], state.last[row], state.opened[row] = bucket, bucket, bucket
-        state.open_mentions[row] += mentions[i]
-        state.open_exposure[row] += exposure[i]
+        for voice in range(2):
+            state.open_mentions[row, voice] += mentions[i, voice]
+            state.open_exposure[row, voice] += exposure[i, voice]
         decay = math.exp((bucket - state.last[row]) * constants.log_decay)
         state.alike[row] *= decay
         state.pairs[row] *= decay
-        log_e = np.zeros(2)
-        if state.open_exposure[row].min() > 0.0:
+        log_e[:] = 0.0
+        if state.open_exposure[row, CUSTOMER] > 0.0 and state.open_exposure[row, FIELD] > 0.0:
             if bucket - state.first[row] >= constants.warm_up:
-                log_e = _close(state, row, bucket, baseline[i, 0], baseline[i, 1], constants, terms)
-            _compare(state, row, constants.strength)
+                _close(state, row, bucket, baseline[i, 0], baseline[i, 1], constants, terms, log_e)
+            if state.open_mentions[row, CUSTOMER] + state.open_mentions[row, FIELD] > 0.0:
+                _compare(state, row, constants.strength)
             state.open_mentions[row], state.open_exposure[row] = 0.0, 0.0
             state.opened[row] = bucket + 1
         out.ratio[i] = math.exp(baseline[i, 0])
         _report(state, row, i, bucket, log_e, constants.min_authors, out)
-        state.mentions[row] = decay * state.mentions[row] + mentions[i]
-        state.exposure[row] = decay * state.exposure[row] + exposure[i]
+        for voice in range(2):
+            state.mentions[row, voice] = decay * state.mentions[row, voice] + mentions[i, voice]
+            state.exposure[row, voice] = decay * state.exposure[row, voice] + exposure[i, voice]
         state.last[row] = bucket

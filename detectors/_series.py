@@ -21,11 +21,15 @@ class SeriesTable:
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.ids = np.empty(0, np.uint64)
+        self._read: tuple[Ids, NDArray[np.intp]] | None = None
         self._columns = {name: np.empty((0, *shape)) for name, shape in shapes.items()}
 
     def read(self, series: Ids) -> list[Floats]:
         """Copies of the rows of `series`, one array a column."""
-        places, known = self._find(series)
+        places, known = find(self.ids, series)
+        if known.all():
+            self._read = series, places
+            return [column[places] for column in self._columns.values()]
         rows = []
         for column in self._columns.values():
             copy = np.zeros((series.size, *column.shape[1:]))
@@ -35,16 +39,13 @@ class SeriesTable:
 
     def write(self, series: Ids, rows: list[Floats]) -> None:
         """Replace the rows of `series`, which are distinct; new ones find their place."""
-        _, known = self._find(series)
-        if not known.all():
-            self._insert(np.sort(series[~known]))
-        places = np.searchsorted(self.ids, series)
+        places = self._places(series)
         for column, values in zip(self._columns.values(), rows, strict=True):
             column[places] = values
 
     def known(self, series: Ids) -> Ids:
         """Those of `series` that have a row."""
-        return series[self._find(series)[1]]
+        return series[find(self.ids, series)[1]]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The ids and the columns, copied."""
@@ -55,12 +56,16 @@ class SeriesTable:
         self.ids = arrays["ids"].copy()
         self._columns = {name: arrays[name].copy() for name in self._columns}
 
-    def _find(self, series: Ids) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        places = np.searchsorted(self.ids, series)
-        if not self.ids.size:
-            return places, np.zeros(series.size, bool)
-        places = np.minimum(places, self.ids.size - 1)
-        return places, self.ids[places] == series
+    def _places(self, series: Ids) -> NDArray[np.intp]:
+        """Rows of `series`, which are made where missing."""
+        read, self._read = self._read, None
+        if read is not None and read[0] is series:
+            # Mostly what is written was read just before.
+            return read[1]
+        _, known = find(self.ids, series)
+        if not known.all():
+            self._insert(np.sort(series[~known]))
+        return np.searchsorted(self.ids, series)
 
     def _insert(self, new: Ids) -> None:
         places = np.searchsorted(self.ids, new)
@@ -70,9 +75,24 @@ class SeriesTable:
         }
 
 
+def find(ids: Ids, series: Ids) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Places of `series` in sorted ids, and whether they are there."""
+    places = np.searchsorted(ids, series)
+    if not ids.size:
+        return places, np.zeros(series.size, bool)
+    places = np.minimum(places, ids.size - 1)
+    return places, ids[places] == series
+
+
+def distinct(series: Ids) -> bool:
+    """Whether no id repeats."""
+    ordered = np.sort(series)
+    return not (ordered[1:] == ordered[:-1]).any()
+
+
 def check_series(series: Ids, **columns: NDArray[Any]) -> None:
     """ValueError where ids repeat, or a column is not one finite number a series."""
-    if np.unique(series).size < series.size:
+    if not distinct(series):
         raise ValueError("series must be distinct: one entry a series in a bucket")
     for name, values in columns.items():
         if values.size != series.size:

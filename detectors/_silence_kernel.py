@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors._series import find
+
 NEVER = np.iinfo(np.int64).min
 """`first` of a series that has not written yet."""
 TINY = 1e-9
@@ -120,9 +122,9 @@ def copied(state: State) -> State:
 
 def with_series(state: State, series: NDArray[np.uint64]) -> State:
     """The table with rows for all of `series`, in order of id; the same table where it has them."""
-    ids = np.union1d(state.ids, series)
-    if ids.size == state.ids.size:
+    if find(state.ids, series)[1].all():
         return state
+    ids = np.union1d(state.ids, series)
     wider = blank_state(ids, state.day_count.shape[1], state.log_r.shape[1])
     places = np.searchsorted(ids, state.ids)
     for target, source in zip(wider[1:], state[1:], strict=True):

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors._series import find
 from detectors._unusual_day_math import VALUE, log_e_of, log_upper_f, plain, stabilised
 
 LIMIT = 3.0
@@ -116,9 +117,9 @@ def empty_state(
 
 def with_room(state: State, series: NDArray[np.uint64], components: NDArray[np.uint64], period: int) -> State:
     """The same state with room for series and components that may be new."""
-    all_series, all_components = np.union1d(state.series, series), np.union1d(state.components, components)
-    if all_series.size == state.series.size and all_components.size == state.components.size:
+    if find(state.series, series)[1].all() and find(state.components, components)[1].all():
         return state
+    all_series, all_components = np.union1d(state.series, series), np.union1d(state.components, components)
     wider = empty_state(period, all_series, all_components)
     rows = np.searchsorted(all_series, state.series)
     columns = np.searchsorted(all_components, state.components)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _blind_spot_kernel as kernel
+from detectors._series import distinct
 
 Ids = NDArray[np.uint64]
 Counts = NDArray[np.int64]
@@ -278,7 +279,7 @@ class BlindSpot(AnomalyDetector):
                 raise ValueError(f"{series.size} series but {values.size} {name}; they must be as many")
             if values.dtype.kind not in "iu":
                 raise ValueError(f"{name} are {values.dtype}; they must be integers")
-        if not series.all() or np.unique(series).size < series.size:
+        if not series.all() or not distinct(series):
             raise ValueError("series must be distinct, and none may be 0")
         if (parents == series).any():
             raise ValueError("a series is its own parent; give 0 where there is none")

@@ -133,7 +133,15 @@ class Mismatch(AnomalyDetector):
 
     def restart(self, series: Ids) -> None:
         """Begin the evidence of some series anew, as after an alarm; see `Drift.restart`. Waves go on."""
+        self.restart_gap(series)
+        self.restart_silent(series)
+
+    def restart_gap(self, series: Ids) -> None:
+        """The same for the drift of score less mood alone."""
         self._gap.restart(series)
+
+    def restart_silent(self, series: Ids) -> None:
+        """The same for the drift of the share without text alone."""
         self._silent.restart(series)
 
     @property

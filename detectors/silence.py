@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _silence_kernel as kernel
+from detectors._series import distinct
 
 Ids = NDArray[np.uint64]
 Counts = NDArray[np.int64]
@@ -253,7 +254,7 @@ class Silence(AnomalyDetector):
         for name, values in (("counts", counts), ("factor", factor)):
             if values.shape != series.shape:
                 raise ValueError(f"{series.size} series but {values.size} {name}; they must be as many")
-        if np.unique(series).size < series.size:
+        if not distinct(series):
             raise ValueError("series must be distinct")
         if counts.dtype.kind not in "iu":
             raise ValueError(f"counts are {counts.dtype}; they must be integers")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _unusual_day_kernel as kernel
+from detectors._series import distinct, find
 from detectors._unusual_day_math import COUNT, SHARE
 from detectors.features import feature_id
 
@@ -251,8 +252,8 @@ class UnusualDay(AnomalyDetector):
         learn: bool,
     ) -> UnusualDayScores:
         kinds = np.zeros(components.size, np.int64)
-        kinds[np.isin(components, self._counts)] = COUNT
-        kinds[np.isin(components, self._shares)] = SHARE
+        kinds[find(self._counts, components)[1]] = COUNT
+        kinds[find(self._shares, components)[1]] = SHARE
         if weights is None:
             weights = np.ones_like(values)
         if prior is None:
@@ -317,7 +318,7 @@ class UnusualDay(AnomalyDetector):
         if prior.shape != (series.size, 2):
             raise ValueError(f"prior has shape {prior.shape}; it must be (series, 2), {(series.size, 2)}")
         for name, ids in (("series", series), ("components", components)):
-            if np.unique(ids).size < ids.size:
+            if not distinct(ids):
                 raise ValueError(f"{name} must be distinct")
         if np.isinf(values).any():
             raise ValueError("values hold an infinite one; each must be finite, or NaN where missing")

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from itertools import groupby
 
 from pipelines.stages.corroborate import within
-from pipelines.stages.watchers import SILENCE, UNUSUAL_DAY, Finding
+from pipelines.stages.finding import SILENCE, UNUSUAL_DAY, Finding
 
 SHADOW = 7
 """Buckets after another signal in which an unusual day near it is no news."""

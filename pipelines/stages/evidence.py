@@ -1,6 +1,7 @@
 """The events that carry a signal: who speaks, and what of it may be shown."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 EXCERPT_LENGTH = 280
@@ -38,6 +39,21 @@ def evidence_of(
     ]
 
 
+def crowd(rows: Sequence[Row], least: int) -> dict[str, Any]:
+    """The columns of SIGNAL that count who speaks."""
+    return {
+        "channels": json.dumps(_shown(shares(rows, "channel"), least)),
+        "voices": json.dumps(_shown(shares(rows, "voice"), least)),
+        "distinct_authors": distinct_authors(rows),
+        "min_authors": least,
+    }
+
+
+def distinct_authors(rows: Iterable[Row]) -> int:
+    """Persons behind the events."""
+    return len({row["person"] for row in rows})
+
+
 def shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
     """Distinct authors per value, the most first."""
     people: dict[str, set[int]] = {}
@@ -48,7 +64,7 @@ def shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
     )
 
 
-def shown(shares: Mapping[str, int], min_authors: int) -> dict[str, int | None]:
+def _shown(shares: Mapping[str, int], min_authors: int) -> dict[str, int | None]:
     """Counts where every one is large enough: one hidden alone could be found by subtraction."""
     return {name: size if _all_enough(shares, min_authors) else None for name, size in shares.items()}
 

@@ -4,19 +4,19 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 
-from connectors.civil_days import midnight
+from connectors.civil_days import day_of, midnight
 from connectors.store.schemas import EVIDENCE, SIGNAL
 from pipelines.lexicon import Theme
 from pipelines.stages.clauses import Said, said_of, tone_of
 from pipelines.stages.corroborate import KIND, Story
-from pipelines.stages.evidence import evidence_of, shares, shown
+from pipelines.stages.evidence import crowd, distinct_authors, evidence_of, shares
 from pipelines.stages.terms import label, spelled
 from pipelines.stages.understand import Reader
 from pipelines.stages.wording import Facts, sentence_en, sentence_fr
@@ -77,11 +77,7 @@ def explain(
     """
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
-    told = [
-        story
-        for story in stories
-        if len({row["person"] for row in story.support.values()}) >= telling.min_authors
-    ]
+    told = worth_telling(stories, telling.min_authors)
     positions = np.unique([row["position"] for story in told for row in story.support.values()])
     events = take(positions.astype(np.int64))
     for story in told:
@@ -93,11 +89,16 @@ def explain(
     return Signals.of(signals, evidence)
 
 
+def worth_telling(stories: Sequence[Story], min_authors: int) -> list[Story]:
+    """Stories of enough people."""
+    return [story for story in stories if distinct_authors(story.support.values()) >= min_authors]
+
+
 def _signal(
     story: Story, events: pa.Table, telling: Telling, last_bucket: int, live_from: datetime | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     rows = list(story.support.values())
-    authors = len({row["person"] for row in rows})
+    authors = distinct_authors(rows)
     texts = {event["event_id"]: event for event in events.to_pylist()}
     spellings = spelled(events, story.features, telling.reader)
     scores = [row["score_e4"] for row in rows if row["score_e4"] is not None]
@@ -107,9 +108,8 @@ def _signal(
     tone = tone_of(said, mean_score)
     theme = _theme(said, rows, tone, telling.themes)
     terms = label(story.features, spellings) or [theme.label_fr if theme else story.owner]
-    channels, voices = shares(rows, "channel"), shares(rows, "voice")
     seen = sorted(texts[row["event_id"]]["occurred_at"] for row in rows)
-    day = date(1970, 1, 1) + timedelta(days=story.born.bucket)
+    day = day_of(story.born.bucket)
     facts = Facts(
         place=telling.names.get(story.owner, story.owner.rpartition("/")[2]),
         label=", ".join(terms),
@@ -118,7 +118,7 @@ def _signal(
         observed=story.born.observed,
         expected=story.born.expected,
         since=seen[0].astimezone(ZoneInfo(telling.reader.zone)).date(),
-        channels=list(channels),
+        channels=list(shares(rows, "channel")),
         tone=tone,
         mean_score=mean_score,
         field_first=_field_first(rows),
@@ -141,13 +141,10 @@ def _signal(
         "observed": float(story.born.observed),
         "expected": story.born.expected,
         "evidence": story.born.evidence,
-        "channels": json.dumps(shown(channels, telling.min_authors)),
-        "voices": json.dumps(shown(voices, telling.min_authors)),
-        "distinct_authors": authors,
-        "min_authors": telling.min_authors,
+        **crowd(rows, telling.min_authors),
         "first_seen": seen[0],
         "last_seen": seen[-1],
-        "status": _status(story, last_bucket, telling.window),
+        "status": status(story, last_bucket, telling.window),
         "retrospective": live_from is None or born_at < live_from,
         "mean_score": mean_score,
         "sentence_fr": sentence_fr(facts),
@@ -168,7 +165,7 @@ def _explanation(story: Story, spellings: Mapping[int, str], telling: Telling) -
         "judged_at": story.born.perimeter,
         "feature": f"{story.born.feature:016x}",
         "term": known.get(story.born.feature),
-        "since": (date(1970, 1, 1) + timedelta(days=story.born.since)).isoformat(),
+        "since": day_of(story.born.since).isoformat(),
         "days_of_history": story.born.history,
         "strongest_evidence": story.evidence,
         "part_of": story.part_of,
@@ -208,7 +205,15 @@ def _field_first(rows: Sequence[Mapping[str, Any]]) -> bool:
     return "field" in first and "customer" in first and first["field"] < first["customer"]
 
 
-def _status(story: Story, last_bucket: int, window: int) -> str:
-    if story.part_of:
+class Lived(Protocol):
+    """A story, or an episode of the watch."""
+
+    last_bucket: int
+    part_of: str | None
+
+
+def status(lived: Lived, last_bucket: int, window: int) -> str:
+    """How a signal's life stands at the last closed bucket."""
+    if lived.part_of:
         return "merged"
-    return "ended" if story.last_bucket <= last_bucket - window else "open"
+    return "ended" if lived.last_bucket <= last_bucket - window else "open"

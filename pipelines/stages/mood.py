@@ -8,6 +8,7 @@ from detectors.text_weights import UNIT, Quantised, Texts
 LOW, MIDDLE, HIGH = range(3)
 """Classes of scores that weights are learned for: columns of the weights."""
 STRONGEST = 10
+"""A text's mood is as high or as low as it gets from here on."""
 _STEP = UNIT // 4
 """Log-odds, between the likeliest class and the next, that make a mood stronger by 1."""
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from connectors.store.schemas import SCALE
 from detectors.features import THEME, feature_id
+from pipelines.stages.mood import STRONGEST
 
 CELL = ("perimeter", "bucket", "channel", "voice", "theme")
 _COUNTS = (
@@ -37,8 +38,6 @@ stretched to [-1, 1], above the text's sentiment."""
 
 ALL_TEXTS = 0
 """Theme of the cells that count all texts."""
-_STRONGEST = 10
-"""Sum of sentiment weights at which a text's mood is as high or as low as it gets."""
 
 
 def cells(rows: pa.Table) -> pa.Table:
@@ -57,7 +56,7 @@ def cells(rows: pa.Table) -> pa.Table:
         "has_text",
         score=pl.col("score_e4").cast(pl.Int64),
         perimeter=pl.col("perimeter").str.split("/"),
-        mood=pl.col("sentiment").cast(pl.Int64).clip(-_STRONGEST, _STRONGEST) * (SCALE // _STRONGEST),
+        mood=pl.col("sentiment").cast(pl.Int64).clip(-STRONGEST, STRONGEST) * (SCALE // STRONGEST),
         theme=pl.concat_list(pl.lit(ALL_TEXTS, pl.UInt64).repeat_by(1), theme_ids),
     )
     first = pl.col("has_text") & pl.struct("bucket", "copy").is_first_distinct()

@@ -2,32 +2,30 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from connectors.civil_days import midnight
-from connectors.store.schemas import EVIDENCE, SCALE, SIGNAL
+from connectors.civil_days import day_of, midnight
+from connectors.store.schemas import SCALE
 from pipelines.lexicon import Theme
 from pipelines.stages.corroborate import JOINS, Story, within
 from pipelines.stages.episodes import Episode
-from pipelines.stages.evidence import Row, evidence_of, shares, shown
-from pipelines.stages.explain import Signals, Telling
+from pipelines.stages.evidence import Row, crowd, distinct_authors, evidence_of
+from pipelines.stages.explain import Signals, Telling, status, worth_telling
+from pipelines.stages.finding import BLIND_SPOT, DOWN, GAP, MOOD, NO_TEXT, SCORE, SILENCE, UNUSUAL_DAY, UP
+from pipelines.stages.mood import STRONGEST
 from pipelines.stages.understand import understand
 from pipelines.stages.watch_wording import Change, told_en, told_fr
-from pipelines.stages.watchers import BLIND_SPOT, DOWN, GAP, MOOD, NO_TEXT, SCORE, SILENCE, UNUSUAL_DAY, UP
 
 EventsOf = Callable[[int, int], Iterator[pa.RecordBatch]]
 """Events with texts and positions of the buckets first..last, in canonical order."""
 
 MOST_EVENTS = 100
 """Events that a signal of the watch shows, the most telling ones."""
-_EPOCH = date(1970, 1, 1)
-_MOOD_UNIT = 10
-"""Sum of sentiment weights at which a text's mood is 1."""
 
 
 def tell(
@@ -47,15 +45,16 @@ def tell(
     """
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
+    stories = worth_telling(stories, telling.min_authors)
     for episode in episodes:
         events, rows = _carriers(episode, events_of, telling)
-        people = len({row["person"] for row in rows})
+        people = distinct_authors(rows)
         if people < telling.min_authors and episode.born.kind != SILENCE:
             continue
         episode.part_of = episode.part_of or _moved_by(rows, stories)
         signals.append(_signal(episode, rows, events, telling, last_bucket, live_from))
         evidence += evidence_of(episode.story_id, episode.owner, rows, events, [], telling.min_authors)
-    return Signals(pa.Table.from_pylist(signals, SIGNAL), pa.Table.from_pylist(evidence, EVIDENCE))
+    return Signals.of(signals, evidence)
 
 
 def _moved_by(rows: Sequence[Row], stories: Sequence[Story]) -> str | None:
@@ -73,26 +72,29 @@ def _carriers(episode: Episode, events_of: EventsOf, telling: Telling) -> tuple[
     born = episode.born
     if born.kind == SILENCE:
         return {}, []
-    first = max(born.since, episode.last_bucket - telling.window + 1)
+    first, last = max(born.since, episode.last_bucket - telling.window + 1), episode.last_bucket
+    if born.kind == UNUSUAL_DAY:
+        first = last = born.bucket
     texts: dict[bytes, Row] = {}
     rows: list[tuple[float, Row]] = []
     themes = np.array(sorted(telling.themes), np.uint64)
     wanted = [feature for feature, theme in telling.themes.items() if theme.key in episode.details]
-    for batch in events_of(first, episode.last_bucket):
+    for batch in events_of(first, last):
         inside = [within(path, born.perimeter) for path in batch["perimeter"].to_pylist()]
         batch = batch.filter(pa.array(inside, pa.bool_()))
         read = understand(batch, telling.reader)
         weights = _weights(episode, read, wanted)
-        for place in np.flatnonzero(weights > 0).tolist():
-            row = read.slice(place, 1).to_pylist()[0]
+        places = np.flatnonzero(weights > 0)
+        chosen, events = read.take(pa.array(places)).to_pylist(), batch.take(pa.array(places)).to_pylist()
+        for row, event, weight in zip(chosen, events, weights[places].tolist(), strict=True):
             said = np.array(row.pop("features"), np.uint64)
             row |= {
                 "event_bucket": row["bucket"],
                 "event_perimeter": row["perimeter"],
                 "themes": said[np.isin(said, themes)].tolist(),
             }
-            rows.append((float(weights[place]), row))
-            texts[row["event_id"]] = batch.slice(place, 1).to_pylist()[0]
+            rows.append((weight, row))
+            texts[row["event_id"]] = event
     rows.sort(key=lambda item: (-item[0], item[1]["event_id"]))
     return texts, [row for _, row in rows[:MOST_EVENTS]]
 
@@ -103,7 +105,7 @@ def _weights(episode: Episode, read: pa.RecordBatch, themes: Sequence[int]) -> N
     scored = read["score_e4"].is_valid().to_numpy(zero_copy_only=False)
     score = read["score_e4"].fill_null(0).to_numpy() / SCALE
     written = read["has_text"].to_numpy(zero_copy_only=False)
-    mood = np.clip(read["sentiment"].to_numpy() / _MOOD_UNIT, -1, 1)
+    mood = np.clip(read["sentiment"].to_numpy() / STRONGEST, -1, 1)
     if kind == SCORE:
         return np.where(scored, direction * (score - expected), 0.0)
     if kind == MOOD:
@@ -120,7 +122,7 @@ def _weights(episode: Episode, read: pa.RecordBatch, themes: Sequence[int]) -> N
         about = np.array([not wanted.isdisjoint(features) for features in said], np.bool_)
         return np.where(spoken & about, 1.0, 0.0)
     if kind == UNUSUAL_DAY:
-        return np.where(read["bucket"].to_numpy() == episode.born.bucket, 1.0 + written, 0.0)
+        return np.where(written, 2.0, 1.0)
     raise ValueError(f"no kind of finding is called {kind!r}")
 
 
@@ -133,16 +135,15 @@ def _signal(
     live_from: datetime | None,
 ) -> dict[str, Any]:
     born, details = episode.born, sorted(episode.details - {""})
-    raised, since = _day(born.bucket), _day(born.since)
+    raised, since = day_of(born.bucket), day_of(born.since)
     themes = {theme.key: theme for theme in telling.themes.values()}
     theme = themes.get(details[0]) if born.kind == BLIND_SPOT else None
-    people = len({row["person"] for row in rows})
+    people = distinct_authors(rows)
     zone = telling.reader.zone
     seen = sorted(events[row["event_id"]]["occurred_at"] for row in rows)
     label_fr, sentence_fr = told_fr(_change(episode, telling, people, theme.label_fr if theme else ""))
     label_en, sentence_en = told_en(_change(episode, telling, people, theme.label_en if theme else ""))
     born_at = midnight(raised, zone)
-    over = episode.last_bucket <= last_bucket - telling.window
     return {
         "signal_id": episode.story_id,
         "perimeter": episode.owner,
@@ -159,13 +160,10 @@ def _signal(
         "observed": born.observed,
         "expected": born.expected,
         "evidence": born.evidence,
-        "channels": json.dumps(shown(shares(rows, "channel"), telling.min_authors)),
-        "voices": json.dumps(shown(shares(rows, "voice"), telling.min_authors)),
-        "distinct_authors": people,
-        "min_authors": telling.min_authors,
+        **crowd(rows, telling.min_authors),
         "first_seen": seen[0] if seen else midnight(since, zone),
-        "last_seen": seen[-1] if seen else midnight(_day(episode.last_bucket), zone),
-        "status": "merged" if episode.part_of else "ended" if over else "open",
+        "last_seen": seen[-1] if seen else midnight(day_of(episode.last_bucket), zone),
+        "status": status(episode, last_bucket, telling.window),
         "retrospective": live_from is None or born_at < live_from,
         "mean_score": born.observed if born.kind == SCORE else None,
         "sentence_fr": sentence_fr,
@@ -181,13 +179,14 @@ def _change(episode: Episode, telling: Telling, people: int, theme: str) -> Chan
         kind=born.kind,
         direction=born.direction,
         place=telling.names.get(episode.owner, episode.owner.rpartition("/")[2]),
-        since=_day(born.since),
-        raised=_day(born.bucket),
+        since=day_of(born.since),
+        raised=day_of(born.bucket),
         observed=born.observed,
         expected=born.expected,
         people=people,
+        channel=born.detail if born.kind == SILENCE else "",
         channels=sorted(episode.details) if born.kind == SILENCE else [],
-        themes=[theme],
+        theme=theme,
         moved=born.moved,
     )
 
@@ -198,7 +197,7 @@ def _explanation(episode: Episode, details: Sequence[str]) -> dict[str, Any]:
         "terms": {},
         "threshold": born.threshold,
         "judged_at": born.perimeter,
-        "since": _day(born.since).isoformat(),
+        "since": day_of(born.since).isoformat(),
         "direction": "up" if born.direction == UP else "down",
         "details": list(details),
         "moved": [
@@ -220,7 +219,3 @@ def _tone(episode: Episode, theme: Theme | None) -> str:
     if theme is not None and theme.polarity in ("complaint", "praise"):
         return theme.polarity
     return "mixed"
-
-
-def _day(bucket: int) -> date:
-    return _EPOCH + timedelta(days=bucket)

@@ -24,10 +24,15 @@ class Tongue:
 
         >>> FRENCH.number(3.14159), FRENCH.number(0.02), ENGLISH.number(31.4), ENGLISH.number(-0.25)
         ('3,1', '<0,1', '31', '-0.2')
+        >>> FRENCH.number(0), ENGLISH.number(-0.001, 2)
+        ('0', '0.00')
         """
-        if decimals is not None:
-            text = f"{value:.{decimals}f}"
-        elif 0 <= value < 0.1:
+        if value == 0 and decimals is None:
+            text = "0"
+        elif decimals is not None:
+            # No minus sign before what is shown as 0.
+            text = f"{round(value, decimals) + 0.0:.{decimals}f}"
+        elif 0 < value < 0.1:
             text = "<0.1"
         else:
             text = f"{value:.1f}" if abs(value) < 10 else f"{value:.0f}"
@@ -43,7 +48,9 @@ class Tongue:
         >>> FRENCH.listed(["e-mail", "enquête", "courrier"])
         'e-mail, enquête et courrier'
         """
-        return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {self.conjunction} {words[-1]}"
+        if len(words) < 2:
+            return "".join(words)
+        return f"{', '.join(words[:-1])} {self.conjunction} {words[-1]}"
 
 
 FRENCH = Tongue(

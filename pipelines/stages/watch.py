@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.stages.detect import Detection
+from pipelines.stages.finding import Finding, Watcher
 from pipelines.stages.sums import days
-from pipelines.stages.watchers import Finding, Watcher, watchers
+from pipelines.stages.watchers import watchers
 
 
 @dataclass(slots=True)

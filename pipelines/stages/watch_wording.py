@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from pipelines.stages.finding import BLIND_SPOT, DOWN, GAP, MOOD, NO_TEXT, SCORE, SILENCE, UNUSUAL_DAY, UP
 from pipelines.stages.tongues import ENGLISH, FRENCH, Tongue
-from pipelines.stages.watchers import BLIND_SPOT, DOWN, GAP, MOOD, NO_TEXT, SCORE, SILENCE, UNUSUAL_DAY, UP
+from pipelines.stages.watch_days import MEAN_MOOD, MEAN_SCORE, WITHOUT_TEXT
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a sentence says. people: distinct authors of the events that carry it. themes: labels of themes in
-    the sentence's language. Others: see `watchers.Finding`.
+    """What a sentence says. people: distinct authors of the events that carry it. channel: that of observed
+    and expected; channels: all. theme: its label in the sentence's language. Others: see `finding.Finding`.
     """
 
     kind: str
@@ -22,17 +23,21 @@ class Change:
     observed: float
     expected: float
     people: int
+    channel: str
     channels: Sequence[str]
-    themes: Sequence[str]
+    theme: str
     moved: Sequence[tuple[str, float, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Labels and sentences of a language, by kind and direction; values: components that are no channel."""
+    """Labels and sentences of a language, by kind and direction. values: components that are no channel;
+    per_cent: how a share ends.
+    """
 
     tongue: Tongue
     values: Mapping[str, str]
+    per_cent: str
     moved: str
     labels: Mapping[tuple[str, int], str]
     sentences: Mapping[tuple[str, int], str]
@@ -40,7 +45,8 @@ class _Words:
 
 _FRENCH = _Words(
     FRENCH,
-    values={"score": "note moyenne", "mood": "ton des textes", "without_text": "part sans texte"},
+    values={MEAN_SCORE: "note moyenne", MEAN_MOOD: "ton des textes", WITHOUT_TEXT: "part sans texte"},
+    per_cent=" %",
     moved="{name} {observed} pour {expected} attendus",
     labels={
         (SCORE, UP): "note en hausse",
@@ -52,8 +58,8 @@ _FRENCH = _Words(
         (NO_TEXT, UP): "davantage de réponses sans texte",
         (NO_TEXT, DOWN): "moins de réponses sans texte",
         (SILENCE, DOWN): "silence : {channels}",
-        (BLIND_SPOT, UP): "angle mort du terrain : {themes}",
-        (BLIND_SPOT, DOWN): "angle mort des clients : {themes}",
+        (BLIND_SPOT, UP): "angle mort du terrain : {theme}",
+        (BLIND_SPOT, DOWN): "angle mort des clients : {theme}",
         (UNUSUAL_DAY, UP): "journée inhabituelle",
         (UNUSUAL_DAY, DOWN): "journée inhabituelle",
     },
@@ -74,14 +80,14 @@ _FRENCH = _Words(
         "pour {expected} % attendus.",
         (NO_TEXT, DOWN): "{place} : depuis le {since}, {observed} % seulement des réponses viennent sans un "
         "mot, pour {expected} % attendus.",
-        (SILENCE, DOWN): "{place} : depuis le {since}, {observed} texte(s) par {channels} pour {expected} "
+        (SILENCE, DOWN): "{place} : depuis le {since}, {observed} texte(s) par {channel} pour {expected} "
         "attendus.",
         (
             BLIND_SPOT,
             UP,
-        ): "{place} : depuis le {since}, {people} clients parlent de « {themes} » ; "
+        ): "{place} : depuis le {since}, {people} clients parlent de « {theme} » ; "
         "le terrain, {observed} fois pour {expected} attendues.",
-        (BLIND_SPOT, DOWN): "{place} : depuis le {since}, {people} agents parlent de « {themes} » ; les "
+        (BLIND_SPOT, DOWN): "{place} : depuis le {since}, {people} agents parlent de « {theme} » ; les "
         "clients, {observed} fois pour {expected} attendues.",
         (UNUSUAL_DAY, UP): "{place} : journée inhabituelle le {raised} : {moved}.",
         (UNUSUAL_DAY, DOWN): "{place} : journée inhabituelle le {raised} : {moved}.",
@@ -89,7 +95,8 @@ _FRENCH = _Words(
 )
 _ENGLISH = _Words(
     ENGLISH,
-    values={"score": "mean score", "mood": "tone of the texts", "without_text": "share without text"},
+    values={MEAN_SCORE: "mean score", MEAN_MOOD: "tone of the texts", WITHOUT_TEXT: "share without text"},
+    per_cent="%",
     moved="{name} {observed} for {expected} expected",
     labels={
         (SCORE, UP): "score rising",
@@ -101,8 +108,8 @@ _ENGLISH = _Words(
         (NO_TEXT, UP): "more answers without text",
         (NO_TEXT, DOWN): "fewer answers without text",
         (SILENCE, DOWN): "silence: {channels}",
-        (BLIND_SPOT, UP): "blind spot of the field: {themes}",
-        (BLIND_SPOT, DOWN): "blind spot of customers: {themes}",
+        (BLIND_SPOT, UP): "blind spot of the field: {theme}",
+        (BLIND_SPOT, DOWN): "blind spot of customers: {theme}",
         (UNUSUAL_DAY, UP): "unusual day",
         (UNUSUAL_DAY, DOWN): "unusual day",
     },
@@ -117,16 +124,16 @@ _ENGLISH = _Words(
         "{expected}% expected.",
         (NO_TEXT, DOWN): "{place}: since {since}, only {observed}% of the answers come without a word, for "
         "{expected}% expected.",
-        (SILENCE, DOWN): "{place}: since {since}, {observed} text(s) by {channels} for {expected} expected.",
+        (SILENCE, DOWN): "{place}: since {since}, {observed} text(s) by {channel} for {expected} expected.",
         (
             BLIND_SPOT,
             UP,
-        ): "{place}: since {since}, {people} customers mention “{themes}”; the field, "
+        ): "{place}: since {since}, {people} customers mention “{theme}”; the field, "
         "{observed} times for {expected} expected.",
         (
             BLIND_SPOT,
             DOWN,
-        ): "{place}: since {since}, {people} agents mention “{themes}”; customers, "
+        ): "{place}: since {since}, {people} agents mention “{theme}”; customers, "
         "{observed} times for {expected} expected.",
         (UNUSUAL_DAY, UP): "{place}: unusual day on {raised}: {moved}.",
         (UNUSUAL_DAY, DOWN): "{place}: unusual day on {raised}: {moved}.",
@@ -134,6 +141,8 @@ _ENGLISH = _Words(
 )
 _SHOWN_TIMES = {SCORE: 10.0, NO_TEXT: 100.0}
 """Scores are shown out of ten, shares in hundredths."""
+_COUNTED = (SILENCE, BLIND_SPOT)
+"""Kinds whose observed is a whole number."""
 
 
 def told_fr(change: Change) -> tuple[str, str]:
@@ -152,11 +161,12 @@ def _told(change: Change, words: _Words) -> tuple[str, str]:
         "place": change.place,
         "since": tongue.day(change.since),
         "raised": tongue.day(change.raised),
-        "observed": tongue.number(times * change.observed),
+        "observed": tongue.number(times * change.observed, 0 if change.kind in _COUNTED else None),
         "expected": tongue.number(times * change.expected),
         "people": str(change.people),
-        "channels": ", ".join(tongue.channel(channel) for channel in change.channels),
-        "themes": ", ".join(change.themes),
+        "channel": tongue.channel(change.channel),
+        "channels": tongue.listed([tongue.channel(channel) for channel in change.channels]),
+        "theme": change.theme,
         "moved": "; ".join(_moved(one, words) for one in change.moved),
     }
     key = change.kind, change.direction
@@ -165,9 +175,19 @@ def _told(change: Change, words: _Words) -> tuple[str, str]:
 
 def _moved(component: tuple[str, float, float], words: _Words) -> str:
     name, observed, expected = component
-    decimals = 2 if name in words.values else None
     return words.moved.format(
         name=words.values.get(name) or words.tongue.channel(name),
-        observed=words.tongue.number(observed, decimals),
-        expected=words.tongue.number(expected, decimals),
+        observed=_shown(name, observed, words, 0),
+        expected=_shown(name, expected, words, None),
     )
+
+
+def _shown(name: str, value: float, words: _Words, decimals: int | None) -> str:
+    """A component's value. decimals: of texts of a channel."""
+    if name == MEAN_SCORE:
+        return f"{words.tongue.number(10 * value)}/10"
+    if name == MEAN_MOOD:
+        return words.tongue.number(value, 2)
+    if name == WITHOUT_TEXT:
+        return words.tongue.number(100 * value) + words.per_cent
+    return words.tongue.number(value, decimals)

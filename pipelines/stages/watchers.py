@@ -1,10 +1,7 @@
 """Detectors of sums at work: each reads a day's sums, judges every series it knows, then learns the day."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,77 +9,51 @@ from numpy.typing import NDArray
 from connectors.store.schemas import SCALE
 from detectors.blind_spot import FIELD, BlindSpot
 from detectors.drift import Drift, DriftScores
-from detectors.features import feature_id
 from detectors.mismatch import Answers, Mismatch
-from detectors.silence import Silence
-from detectors.unusual_day import UnusualDay
-from pipelines.stages.sums import Day, Sums
+from detectors.silence import Silence, SilenceScores
+from pipelines.stages.finding import (
+    BLIND_SPOT,
+    DOWN,
+    GAP,
+    MOOD,
+    NO_TEXT,
+    SCORE,
+    SILENCE,
+    UP,
+    Bar,
+    Finding,
+    Watcher,
+)
+from pipelines.stages.sums import VOICES, Counts, Day, Ids, Sums, name_id
+from pipelines.stages.watch_days import UnusualDayWatch
 
-Ids = NDArray[np.uint64]
 Floats = NDArray[np.float64]
-Bar = Callable[[str, int], float]
-"""Threshold of a kind of finding, given how many series of it a perimeter has."""
 
-SCORE, MOOD, GAP, NO_TEXT = "score_drift", "mood_drift", "mismatch", "answers_without_text"
-SILENCE, BLIND_SPOT, UNUSUAL_DAY = "silence", "blind_spot", "unusual_day"
-KINDS = (SCORE, MOOD, GAP, NO_TEXT, SILENCE, BLIND_SPOT, UNUSUAL_DAY)
-UP, DOWN = 1, -1
-VOICES = ("customer", "field")
 WEEK = 7
 BLIND_HALF_LIFE, BLIND_WARM_UP = 26.0, 4
 """Of blind spots, in weeks."""
-MOST_MOVED = 4
-"""Components that an unusual day names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A series whose evidence reached its threshold.
-
-    detail: channel or theme, where the series is about one. direction: UP or DOWN; of a blind spot, UP where
-    the field is silent and DOWN where customers are. observed, expected: since the episode began, in the unit
-    of the kind: a mean score in [0, 1], a mean mood in [-1, 1], a mean gap in [-2, 2], a share, texts, or
-    authors. size: values or texts that were expected or heard since. moved: (component, observed, expected).
-    """
-
-    bucket: int
-    perimeter: str
-    kind: str
-    detail: str
-    direction: int
-    evidence: float
-    threshold: float
-    observed: float
-    expected: float
-    since: int
-    size: float
-    moved: tuple[tuple[str, float, float], ...] = ()
-
-
-class Watcher(Protocol):
-    """A detector of sums with the series it keeps."""
-
-    def judge(self, day: Day, bar: Bar) -> list[Finding]:
-        """Findings of a day, later than all before; learns it afterwards."""
-        ...
+LEAST_USUAL = 1e-9
+"""Texts below which nothing is usual."""
 
 
 class ScoreWatch:
     """Drift of scores and of moods, and their mismatch, with waves of invited answers told apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, min_authors: int) -> None:
+        self._min_authors = min_authors
         self._scores = Drift(0.0, 1.0)
         self._moods = Drift(-1.0, 1.0)
         self._mismatch = Mismatch()
 
     def judge(self, day: Day, bar: Bar) -> list[Finding]:
         """Findings of the kinds SCORE, MOOD, GAP and NO_TEXT, one series a perimeter each."""
-        sums, places = day.perimeters, day.perimeters.keys["perimeter"]
-        series, scored, paired = _ids(places), sums["scored"], sums["paired"]
+        sums, series = day.perimeters, day.perimeters.ids["perimeter"]
+        without_text, paired = sums["without_text"], sums["paired"]
+        # Whatever has no text has a score: admission refuses the rest.
         answers = Answers(
             series,
-            scored,
-            scored - paired,
+            without_text + paired,
+            without_text,
             paired,
             sums["gap_sum"] / SCALE,
             sums["gap_squares"] / SCALE**2,
@@ -90,7 +61,7 @@ class ScoreWatch:
         mismatch = self._mismatch.learn_many(answers, bucket=day.bucket)
         scores = self._scores.learn_many(
             series,
-            scored,
+            sums["scored"],
             sums["score_sum"] / SCALE,
             sums["score_squares"] / SCALE**2,
             bucket=day.bucket,
@@ -98,75 +69,103 @@ class ScoreWatch:
         )
         moods = self._moods.learn_many(
             series,
-            sums["texts"] - sums["without_text"],
-            sums["sentiment_sum"] / SCALE,
-            sums["sentiment_squares"] / SCALE**2,
+            sums["moods"],
+            sums["mood_sum"] / SCALE,
+            sums["mood_squares"] / SCALE**2,
             bucket=day.bucket,
         )
         found = []
         for kind, drift, restart in (
             (SCORE, scores, self._scores.restart),
             (MOOD, moods, self._moods.restart),
-            (GAP, mismatch.gap, self._mismatch.restart),
-            (NO_TEXT, mismatch.silent, self._mismatch.restart),
+            (GAP, mismatch.gap, self._mismatch.restart_gap),
+            (NO_TEXT, mismatch.silent, self._mismatch.restart_silent),
         ):
             threshold = bar(kind, 1)
-            over = np.flatnonzero(drift.evidence >= threshold)
-            restart(series[over])
-            found += [_drifted(kind, day, places[at], drift, at, threshold) for at in over.tolist()]
+            # An alarm of fewer values would not be told, and its restart would make the change normal.
+            over = np.flatnonzero((drift.evidence >= threshold) & (drift.values >= self._min_authors))
+            if over.size:
+                restart(series[over])
+                places = sums.keys["perimeter"]
+                found += [_drifted(kind, day, places[at], drift, at, threshold) for at in over.tolist()]
         return found
 
 
 class SilenceWatch:
-    """Silence of a perimeter's channels. On days when all are quiet, such as holidays, less is expected."""
+    """Silence of a perimeter's channels. On days when all are quiet, such as holidays, less is expected.
+
+    The root's channels are each judged by the root's others, and smaller perimeters' by the root: by all its
+    texts, or by the same channel's where that is less quiet, so that a channel which breaks down everywhere
+    makes nothing less expected of the others.
+    """
 
     def __init__(self, root: str, min_authors: int) -> None:
-        self._root = root
+        self._root = name_id(root)
         self._whole = Silence(min_authors=min_authors)
         self._parts = Silence(min_authors=min_authors)
-        self._names: dict[int, tuple[str, str]] = {}
+        self._names: list[tuple[str, str]] = []
+        # Series in order of id, with the ids of their perimeter and channel, and their place in the names.
+        self._series, self._places, self._channels = np.empty((3, 0), np.uint64)
+        self._named = np.empty(0, np.int64)
 
     def judge(self, day: Day, bar: Bar) -> list[Finding]:
         """Findings of the kind SILENCE, a series a perimeter and channel."""
-        places, channels = day.channels.keys["perimeter"], day.channels.keys["channel"]
-        series = _ids([f"{place}\n{channel}" for place, channel in zip(places, channels, strict=True)])
-        self._names.update(zip(series.tolist(), zip(places, channels, strict=True), strict=True))
-        volumes = day.channels["volume"]
-        at_root = np.array([place == self._root for place in places], np.bool_)
-        whole = self._whole.learn_many(series[at_root], volumes[at_root], bucket=day.bucket)
-        usual = float(whole.usual.sum())
-        # A day on which the whole organisation writes less says nothing of one perimeter.
-        factor = min(1.0, float(volumes[at_root].sum()) / usual) if usual > 0 else 1.0
-        parts = self._parts.learn_many(
-            series[~at_root],
-            volumes[~at_root],
-            bucket=day.bucket,
-            factor=np.full(int((~at_root).sum()), factor),
-            absent_factor=factor,
+        series = day.channels.ids["perimeter"] ^ day.channels.ids["channel"]
+        self._meet(series, day)
+        heard = np.zeros(self._series.size, np.int64)
+        heard[np.searchsorted(self._series, series)] = day.channels["volume"]
+        at_root = self._places == self._root
+        whole, parts = self._series[at_root], self._series[~at_root]
+        usual = self._whole.score_many(whole, heard[at_root], bucket=day.bucket).usual
+        others, total, own = _shares_heard(heard[at_root], usual)
+        # Channels of the root, in order of the ids of their series.
+        order = np.argsort(self._channels[at_root])
+        at = order[np.searchsorted(self._channels[at_root][order], self._channels[~at_root])]
+        scores = (
+            self._whole.learn_many(whole, heard[at_root], bucket=day.bucket, factor=others),
+            self._parts.learn_many(
+                parts, heard[~at_root], bucket=day.bucket, factor=np.maximum(total, own[at])
+            ),
         )
-        threshold = bar(SILENCE, len({channel for _, channel in self._names.values()}))
+        threshold = bar(SILENCE, order.size)
         found = []
-        for scores, estimator in ((whole, self._whole), (parts, self._parts)):
-            over = np.flatnonzero(scores.evidence >= threshold)
-            estimator.restart(scores.series[over])
-            for at in over.tolist():
-                place, channel = self._names[int(scores.series[at])]
-                found.append(
-                    Finding(
-                        bucket=day.bucket,
-                        perimeter=place,
-                        kind=SILENCE,
-                        detail=channel,
-                        direction=DOWN,
-                        evidence=float(scores.evidence[at]),
-                        threshold=threshold,
-                        observed=float(scores.observed[at]),
-                        expected=float(scores.expected[at]),
-                        since=int(scores.since[at]),
-                        size=float(scores.expected[at]),
-                    )
-                )
+        for judged, estimator in zip(scores, (self._whole, self._parts), strict=True):
+            over = np.flatnonzero(judged.evidence >= threshold)
+            if over.size:
+                estimator.restart(judged.series[over])
+                found += [self._silent(day, judged, at, threshold) for at in over.tolist()]
         return found
+
+    def _meet(self, series: Ids, day: Day) -> None:
+        """Take in series that were not met before."""
+        fresh = np.flatnonzero(~np.isin(series, self._series))
+        if not fresh.size:
+            return
+        keys, ids = day.channels.keys, day.channels.ids
+        named = np.arange(len(self._names), len(self._names) + fresh.size)
+        self._names += [(keys["perimeter"][at], keys["channel"][at]) for at in fresh.tolist()]
+        together = np.concatenate([self._series, series[fresh]])
+        order = np.argsort(together)
+        self._series = together[order]
+        self._places = np.concatenate([self._places, ids["perimeter"][fresh]])[order]
+        self._channels = np.concatenate([self._channels, ids["channel"][fresh]])[order]
+        self._named = np.concatenate([self._named, named])[order]
+
+    def _silent(self, day: Day, scores: SilenceScores, at: int, threshold: float) -> Finding:
+        place, channel = self._names[self._named[np.searchsorted(self._series, scores.series[at])]]
+        return Finding(
+            bucket=day.bucket,
+            perimeter=place,
+            kind=SILENCE,
+            detail=channel,
+            direction=DOWN,
+            evidence=float(scores.evidence[at]),
+            threshold=threshold,
+            observed=float(scores.observed[at]),
+            expected=float(scores.expected[at]),
+            since=int(scores.since[at]),
+            size=float(scores.expected[at]),
+        )
 
 
 class BlindSpotWatch:
@@ -177,7 +176,8 @@ class BlindSpotWatch:
 
     def __init__(self, min_authors: int) -> None:
         self._estimator = BlindSpot(half_life=BLIND_HALF_LIFE, warm_up=BLIND_WARM_UP, min_authors=min_authors)
-        self._themes: list[str] = []
+        self._names: dict[int, str] = {}
+        self._themes: Ids = np.empty(0, np.uint64)
         self._week: list[Day] = []
 
     def judge(self, day: Day, bar: Bar) -> list[Finding]:
@@ -186,31 +186,36 @@ class BlindSpotWatch:
         if (day.bucket + 1) % WEEK:
             return []
         week, self._week = self._week, []
-        return self._judge_week(week, day.bucket, bar)
+        return self._judge_week(
+            _together([one.perimeters for one in week]),
+            _together([one.themes for one in week]),
+            day.bucket,
+            bar,
+        )
 
-    def _judge_week(self, week: Sequence[Day], bucket: int, bar: Bar) -> list[Finding]:
-        places = sorted({place for day in week for place in day.perimeters.keys["perimeter"]})
-        self._themes = sorted({*self._themes, *(theme for day in week for theme in day.themes.keys["theme"])})
-        if not self._themes or not places:
+    def _judge_week(self, wrote: Sums, said: Sums, bucket: int, bar: Bar) -> list[Finding]:
+        for sums, name in ((wrote, "perimeter"), (said, "theme")):
+            named, rows = np.unique(sums.ids[name], return_index=True)
+            self._names.update(zip(named.tolist(), sums.keys[name][rows].tolist(), strict=True))
+        places = np.unique(wrote.ids["perimeter"])
+        self._themes = np.union1d(self._themes, said.ids["theme"])
+        if not self._themes.size or not places.size:
             return []
-        rows = {place: row for row, place in enumerate(places)}
-        columns = {theme: column for column, theme in enumerate(self._themes)}
+        here = np.searchsorted(places, wrote.ids["perimeter"])
+        there = np.searchsorted(places, said.ids["perimeter"])
+        about = np.searchsorted(self._themes, said.ids["theme"])
         # Authors who mention the theme, and who wrote, of each voice.
-        said = np.zeros((2, len(places), len(columns)), np.int64)
-        wrote = np.zeros((2, len(places), 1), np.int64)
-        for day, (number, voice) in product(week, enumerate(VOICES)):
-            at = [rows[place] for place in day.themes.keys["perimeter"]]
-            about = [columns[theme] for theme in day.themes.keys["theme"]]
-            np.add.at(said[number], (at, about), day.themes[voice])
-            here = [rows[place] for place in day.perimeters.keys["perimeter"]]
-            np.add.at(wrote[number], (here, 0), day.perimeters[voice])
-        (customer, field), (customers, agents) = said, np.broadcast_to(wrote, said.shape)
-        themes = _ids(self._themes)
-        series = _ids(places)[:, None] ^ themes
-        wider = _ids([_parent(place) if _parent(place) in rows else "" for place in places])[:, None]
-        parents = np.where(wider == _ids([""]), np.uint64(0), wider ^ themes)
+        mentions = np.zeros((len(VOICES), places.size, self._themes.size), np.int64)
+        authors = np.zeros((len(VOICES), places.size, 1), np.int64)
+        for number, voice in enumerate(VOICES):
+            np.add.at(mentions[number], (there, about), said[voice])
+            np.add.at(authors[number, :, 0], here, wrote[voice])
+        (customer, field), (customers, agents) = mentions, np.broadcast_to(authors, mentions.shape)
+        series = (places[:, None] ^ self._themes).ravel()
+        above = np.array([name_id(_parent(self._names[place])) for place in places.tolist()], np.uint64)
+        parents = np.where(np.isin(above, places)[:, None], above[:, None] ^ self._themes, np.uint64(0))
         scores = self._estimator.learn_many(
-            series.ravel(),
+            series,
             customer.ravel(),
             field.ravel(),
             customer_exposure=customers.ravel(),
@@ -218,120 +223,25 @@ class BlindSpotWatch:
             bucket=bucket // WEEK,
             parents=parents.ravel(),
         )
-        threshold = bar(BLIND_SPOT, len(columns))
+        threshold = bar(BLIND_SPOT, self._themes.size)
         over = np.flatnonzero(scores.evidence >= threshold)
-        self._estimator.restart(series.ravel()[over])
-        found = []
-        for entry in over.tolist():
-            row, column = divmod(entry, len(columns))
-            found.append(
-                Finding(
-                    bucket=bucket,
-                    perimeter=places[row],
-                    kind=BLIND_SPOT,
-                    detail=self._themes[column],
-                    direction=UP if scores.quiet[entry] == FIELD else DOWN,
-                    evidence=float(scores.evidence[entry]),
-                    threshold=threshold,
-                    observed=float(scores.observed[entry]),
-                    expected=float(scores.expected[entry]),
-                    since=int(scores.since[entry]) * WEEK,
-                    size=float(scores.loud[entry]),
-                )
+        self._estimator.restart(series[over])
+        return [
+            Finding(
+                bucket=bucket,
+                perimeter=self._names[int(places[entry // self._themes.size])],
+                kind=BLIND_SPOT,
+                detail=self._names[int(self._themes[entry % self._themes.size])],
+                direction=UP if scores.quiet[entry] == FIELD else DOWN,
+                evidence=float(scores.evidence[entry]),
+                threshold=threshold,
+                observed=float(scores.observed[entry]),
+                expected=float(scores.expected[entry]),
+                since=int(scores.since[entry]) * WEEK,
+                size=float(scores.loud[entry]),
             )
-        return found
-
-
-class UnusualDayWatch:
-    """A perimeter's day as a whole: texts by channel, mean score and mood, share of answers without text."""
-
-    _VALUES = ("score", "mood", "without_text")
-
-    def __init__(self) -> None:
-        self._channels: list[str] = []
-        self._known: dict[str, set[str]] = {}
-        self._estimator: UnusualDay | None = None
-
-    def judge(self, day: Day, bar: Bar) -> list[Finding]:
-        """Findings of the kind UNUSUAL_DAY, one series a perimeter."""
-        self._meet(day)
-        places = sorted(self._known)
-        if self._estimator is None or not places:
-            return []
-        components = [*self._channels, *self._VALUES]
-        values, weights = self._table(day, places)
-        scores = self._estimator.learn_many(
-            _ids(places), values, components=_ids(components), bucket=day.bucket, weights=weights
-        )
-        threshold = bar(UNUSUAL_DAY, 1)
-        over = np.flatnonzero(scores.evidence >= threshold)
-        self._estimator.restart(_ids([places[at] for at in over.tolist()]))
-        found = []
-        for at in over.tolist():
-            order = np.argsort(-np.abs(np.nan_to_num(scores.z[at])), kind="stable")[:MOST_MOVED]
-            moved = tuple(
-                (components[place], float(scores.observed[at, place]), float(scores.expected[at, place]))
-                for place in order.tolist()
-                if not np.isnan(scores.z[at, place])
-            )
-            texts = float(np.nansum(values[at, : len(self._channels)]))
-            usual = float(np.nansum(scores.expected[at, : len(self._channels)]))
-            found.append(
-                Finding(
-                    bucket=day.bucket,
-                    perimeter=places[at],
-                    kind=UNUSUAL_DAY,
-                    detail="",
-                    direction=UP if texts >= usual else DOWN,
-                    evidence=float(scores.evidence[at]),
-                    threshold=threshold,
-                    observed=texts,
-                    expected=usual,
-                    since=day.bucket,
-                    size=texts,
-                    moved=moved,
-                )
-            )
-        return found
-
-    def _meet(self, day: Day) -> None:
-        for place, channel in zip(day.channels.keys["perimeter"], day.channels.keys["channel"], strict=True):
-            self._known.setdefault(place, set()).add(channel)
-        channels = sorted(set().union(*self._known.values())) if self._known else []
-        if channels != self._channels:
-            before, self._channels = self._estimator, channels
-            self._estimator = UnusualDay(counts=channels, shares=["without_text"])
-            if before is not None:
-                self._estimator.load_state_arrays(before.state_arrays())
-
-    def _table(self, day: Day, places: Sequence[str]) -> tuple[Floats, Floats]:
-        """Components of each perimeter; a channel it has without texts is 0, one it never had is missing."""
-        columns = {channel: column for column, channel in enumerate(self._channels)}
-        size = len(columns) + len(self._VALUES)
-        values, weights = np.full((len(places), size), np.nan), np.zeros((len(places), size))
-        rows = {place: row for row, place in enumerate(places)}
-        for place, known in self._known.items():
-            for channel in known:
-                values[rows[place], columns[channel]] = 0.0
-        volumes = day.channels["volume"]
-        here = [rows[place] for place in day.channels.keys["perimeter"]]
-        values[here, [columns[channel] for channel in day.channels.keys["channel"]]] = volumes
-        sums = day.perimeters
-        here = [rows[place] for place in sums.keys["perimeter"]]
-        means = _means(sums)
-        values[here, len(columns) :], weights[here, len(columns) :] = means
-        return values, weights
-
-
-def _means(sums: Sums) -> tuple[Floats, Floats]:
-    """Mean score, mean mood and share without text, with the answers or texts behind each; NaN where none."""
-    scored, written = sums["scored"], sums["texts"] - sums["without_text"]
-    weights = np.stack([scored, written, scored], axis=1).astype(np.float64)
-    totals = np.stack(
-        [sums["score_sum"] / SCALE, sums["sentiment_sum"] / SCALE, scored - sums["paired"]], axis=1
-    )
-    nothing = np.full(weights.shape, np.nan)
-    return np.divide(totals, weights, out=nothing, where=weights > 0), weights
+            for entry in over.tolist()
+        ]
 
 
 def _drifted(kind: str, day: Day, place: str, drift: DriftScores, at: int, threshold: float) -> Finding:
@@ -350,21 +260,36 @@ def _drifted(kind: str, day: Day, place: str, drift: DriftScores, at: int, thres
     )
 
 
+def _shares_heard(heard: Counts, usual: Floats) -> tuple[Floats, float, Floats]:
+    """What is heard of what is usual, at most 1: of the others of each channel, of all, and of each."""
+    total = float(_share(heard.sum(), usual.sum(), 1.0))
+    others = _share(heard.sum() - heard, usual.sum() - usual, total)
+    return others, total, _share(heard, usual, 1.0)
+
+
+def _share(heard: Any, usual: Any, otherwise: float) -> Any:
+    """heard over usual, at most 1; `otherwise` where nothing is usual."""
+    known = usual > LEAST_USUAL
+    return np.where(known, np.minimum(1.0, heard / np.where(known, usual, 1.0)), otherwise)
+
+
+def _together(parts: Sequence[Sums]) -> Sums:
+    """The rows of several days."""
+    first = parts[0]
+    return Sums(
+        {name: np.concatenate([part.keys[name] for part in parts]) for name in first.keys},
+        {name: np.concatenate([part.ids[name] for part in parts]) for name in first.ids},
+        {name: np.concatenate([part[name] for part in parts]) for name in first.columns},
+    )
+
+
 def _parent(place: str) -> str:
     return place.rpartition("/")[0]
 
 
-_id = lru_cache(maxsize=1 << 16)(feature_id)
-"""The same few names come every day."""
-
-
-def _ids(names: Sequence[str]) -> Ids:
-    return np.array([_id(name) for name in names], np.uint64)
-
-
 def watchers(root: str, min_authors: int) -> Iterator[Watcher]:
     """All of them, new."""
-    yield ScoreWatch()
+    yield ScoreWatch(min_authors)
     yield SilenceWatch(root, min_authors)
     yield BlindSpotWatch(min_authors)
     yield UnusualDayWatch()
