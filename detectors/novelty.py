@@ -113,7 +113,7 @@ class Novelty(Clusterer):
         common: float = 0.1,
         clusters: int = 2048,
         vocabulary: int = 1 << 17,
-        strength: float = 0.1,
+        strength: float = 0.03,
         dispersion: float = 1.0,
         warm_up: int = 28,
     ) -> None:
