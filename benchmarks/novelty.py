@@ -85,7 +85,7 @@ def run(asked: Options) -> Report:
 
 NOTES = [
     "purity: share of titles whose cluster has their topic most; NMI: normalised mutual information.",
-    "signals a topic: clusters or words flagged, of each one found. false: flags of nothing injected, a stream.",
+    "signals a topic: clusters or words flagged, of each found. false: flags of nothing injected, a stream.",
     "silent: flags where nothing was injected, a stream of 160 days; the budget, one in four years, is .11.",
 ]
 
