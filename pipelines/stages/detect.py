@@ -26,14 +26,14 @@ from pipelines.stages.mentions import count
 from pipelines.stages.probe import Probing
 
 SHARES = {
-    "emergence": 0.56,
+    "emergence": 0.7,
     "urgent": 0.04,
-    "score_drift": 0.08,
-    "mood_drift": 0.08,
-    "mismatch": 0.06,
-    "answers_without_text": 0.04,
-    "silence": 0.08,
-    "blind_spot": 0.04,
+    "score_drift": 0.06,
+    "mood_drift": 0.04,
+    "mismatch": 0.04,
+    "answers_without_text": 0.02,
+    "silence": 0.06,
+    "blind_spot": 0.02,
     "unusual_day": 0.02,
 }
 """Share of a perimeter's budget of false alerts that each kind of signal may spend; their sum is 1. urgent:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from connectors.civil_days import day_of, midnight
 from connectors.store.schemas import SCALE
 from pipelines.lexicon import Theme
-from pipelines.stages.corroborate import JOINS, Story, within
+from pipelines.stages.corroborate import Story, within
 from pipelines.stages.episodes import Episode
 from pipelines.stages.evidence import Row, crowd, distinct_authors, evidence_of
 from pipelines.stages.explain import Signals, Telling, status, worth_telling
@@ -24,6 +24,9 @@ from pipelines.stages.watch_wording import Change, told_en, told_fr
 EventsOf = Callable[[int, int], Iterator[pa.RecordBatch]]
 """Events with texts and positions of the buckets first..last, in canonical order."""
 
+MOVES = 0.2
+"""Share of an episode's events that a story must hold to be what moves the sums: ordinary texts carry a mean
+too, so it is less than makes two candidates one story."""
 MOST_EVENTS = 100
 """Events that a signal of the watch shows, the most telling ones."""
 
@@ -58,11 +61,11 @@ def tell(
 
 
 def _moved_by(rows: Sequence[Row], stories: Sequence[Story]) -> str | None:
-    """The story that holds the most of the events, if it holds as many as make two of one story."""
+    """The story that holds the most of the events, if it holds enough of them to move a mean."""
     mine = {row["event_id"] for row in rows}
     shared = [(len(mine & story.support.keys()), story) for story in stories]
     most, story = max(shared, key=lambda pair: pair[0], default=(0, None))
-    if story is None or most == 0 or most < JOINS * len(mine):
+    if story is None or most == 0 or most < MOVES * len(mine):
         return None
     return story.part_of or story.story_id
 
