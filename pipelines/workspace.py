@@ -5,7 +5,7 @@ none.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,9 +27,12 @@ from pipelines.lexicon import Lexicons, load_lexicons
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from connectors.store import Store
     from pipelines.learn import Lesson
     from pipelines.replay import Engine, Replayed
+    from pipelines.stages.probe import Probe
     from pipelines.stages.understand import Reader
     from pipelines.weights import Weights
 
@@ -234,6 +237,29 @@ class Workspace:
             )
             use(replayed)
         return replayed
+
+    def probe(
+        self,
+        engine: "Engine",
+        probes: "Sequence[Probe]",
+        *,
+        until: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "pa.Table":
+        """What detection knows of features at perimeters day by day; see `pipelines.why.probe_log`."""
+        from pipelines.why import probe_log
+
+        with tempfile.TemporaryDirectory(prefix="vigie-probe-") as work:
+            return probe_log(
+                self.open_log(),
+                self.settings,
+                self.reader(),
+                engine,
+                probes,
+                work=Path(work),
+                until=until,
+                progress=progress,
+            )
 
     def _load(
         self, load: Callable[..., dict[str, Accounting]], *, live: bool = False, **options: Any

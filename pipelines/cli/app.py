@@ -9,6 +9,7 @@ import typer
 
 from pipelines.cli.check import check
 from pipelines.cli.demo import demo
+from pipelines.cli.explain import explain
 from pipelines.cli.ingest import ingest
 from pipelines.cli.init import init
 from pipelines.cli.learn import learn
@@ -26,6 +27,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": check,
     "ingest": ingest,
     "replay": replay,
+    "explain": explain,
     "learn": learn,
 }
 """Commands by name, in the order of the help. Their modules must be light: `--help` imports them all."""

@@ -81,8 +81,8 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
         ),
         ("seen", f"{_minute(row['first_seen'])} to {_minute(row['last_seen'])}"),
         ("evidence", f"{row['evidence']:.1f}, threshold {explanation['threshold']:.1f} (natural logarithms)"),
-        ("channels", _counts(row["channels"], row["min_authors"])),
-        ("voices", _counts(row["voices"], row["min_authors"])),
+        ("channels", counts_text(row["channels"], row["min_authors"])),
+        ("voices", counts_text(row["voices"], row["min_authors"])),
         ("tone", row["tone"]),
     ]
     if row["mean_score"] is not None:
@@ -96,7 +96,7 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
     return figures
 
 
-def _counts(counts: Mapping[str, int | None], min_authors: int) -> str:
+def counts_text(counts: Mapping[str, int | None], min_authors: int) -> str:
     """`survey 12, email 5`; where one count is too small to be told, none is."""
     if any(count is None for count in counts.values()):
         return f"{', '.join(counts)} (one of them under {min_authors} people: counts are withheld)"

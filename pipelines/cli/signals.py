@@ -1,5 +1,6 @@
 """`vigie signals`: what the store holds."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +60,7 @@ def show_signal(
     """Show one signal with its evidence."""
     workspace = open_workspace(settings)
     with _open_existing(workspace) as store:
-        row = _find(store, signal_id)
+        row = pick(store.signals(), signal_id)
         # How many texts a small group wrote is not told either.
         evidence = [item for item in store.evidence(row["signal_id"]) if item["excerpt"] is not None]
     if as_json:
@@ -70,12 +71,16 @@ def show_signal(
 
 def _open_existing(workspace: "Workspace") -> "AbstractContextManager[Store]":
     """The store; StoreError where there is none yet, rather than a new one."""
-    place = workspace.settings.store
-    if not place.dsn and not workspace.settings.path(place.folder).is_dir():
-        raise StoreError(
-            f"{workspace.settings.path(place.folder)}: there is no signal store yet; run `vigie replay`"
-        )
+    if not has_store(workspace):
+        place = workspace.settings.path(workspace.settings.store.folder)
+        raise StoreError(f"{place}: there is no signal store yet; run `vigie replay`")
     return workspace.open_store()
+
+
+def has_store(workspace: "Workspace") -> bool:
+    """Whether there is a signal store: a server by its DSN, or the built-in one's folder."""
+    place = workspace.settings.store
+    return bool(place.dsn) or workspace.settings.path(place.folder).is_dir()
 
 
 def _resolve(workspace: "Workspace", perimeter: str) -> str:
@@ -87,9 +92,10 @@ def _resolve(workspace: "Workspace", perimeter: str) -> str:
     return path
 
 
-def _find(store: "Store", signal_id: str) -> dict[str, Any]:
-    found = [row for row in store.signals() if signal_id and row["signal_id"].startswith(signal_id.lower())]
+def pick(rows: Sequence[Mapping[str, Any]], signal_id: str) -> dict[str, Any]:
+    """The one signal whose id begins so; StoreError where there is none, or several."""
+    found = [row for row in rows if signal_id and row["signal_id"].startswith(signal_id.lower())]
     if len(found) != 1:
         many = f"{len(found)} signals begin" if found else "no signal begins"
         raise StoreError(f"{many} with {signal_id!r}; `vigie signals list` shows the ids")
-    return found[0]
+    return dict(found[0])
