@@ -43,7 +43,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """outcomes: one a planted item, in the story's order. unplanned: ids of signals that match none."""
+    """outcomes: one a planted item, in the story's order. unplanned: ids of signals that match none and
+    are no part of another.
+    """
 
     outcomes: tuple[Outcome, ...]
     unplanned: tuple[str, ...]
@@ -56,14 +58,18 @@ def compare(story: Story, signals: Signals, secret: Secret) -> Comparison:
     for row in signals.evidence.select(["signal_id", "event_id"]).to_pylist():
         events.setdefault(row["signal_id"], []).append(item_of.get(row["event_id"]))
     owner = {signal: _owner(items) for signal, items in events.items()}
-    raised = signals.signals.select(["signal_id", "bucket"]).to_pylist()
+    raised = signals.signals.select(["signal_id", "bucket", "status"]).to_pylist()
     outcomes = []
     for item in story.planted:
         mine = [row for row in raised if owner.get(row["signal_id"]) == item.name]
         first = min((row["bucket"] for row in mine), default=None)
         texts = None if first is None else sum(item.starts <= text.day <= first for text in item.texts)
         outcomes.append(Outcome(item, tuple(row["signal_id"] for row in mine), first, texts))
-    unplanned = tuple(row["signal_id"] for row in raised if owner.get(row["signal_id"]) is None)
+    unplanned = tuple(
+        row["signal_id"]
+        for row in raised
+        if owner.get(row["signal_id"]) is None and row["status"] != "merged"
+    )
     return Comparison(tuple(outcomes), unplanned)
 
 
