@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -44,19 +45,23 @@ def tell(
 
     Where the texts of a story are what moves the sums, the episode is a part of it. An episode whose events
     come from fewer than the minimum of authors is not told, except a silence: there the minimum applies to
-    those expected.
+    those expected. A part of what is not told stands for itself.
     """
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
     stories = worth_telling(stories, telling.min_authors)
-    for episode in episodes:
-        events, rows = _carriers(episode, events_of, telling)
-        people = distinct_authors(rows)
-        if people < telling.min_authors and episode.born.kind != SILENCE:
-            continue
-        episode.part_of = episode.part_of or _moved_by(rows, stories)
-        signals.append(_signal(episode, rows, events, telling, last_bucket, live_from))
-        evidence += evidence_of(episode.story_id, episode.owner, rows, events, [], telling.min_authors)
+    carried = [(episode, *_carriers(episode, events_of, telling)) for episode in episodes]
+    told = [
+        (episode, texts, rows)
+        for episode, texts, rows in carried
+        if episode.born.kind == SILENCE or distinct_authors(rows) >= telling.min_authors
+    ]
+    wholes = {episode.story_id for episode, _, _ in told}
+    for episode, texts, rows in told:
+        part_of = episode.part_of if episode.part_of in wholes else None
+        episode = replace(episode, part_of=part_of or _moved_by(rows, stories))
+        signals.append(_signal(episode, rows, texts, telling, last_bucket, live_from))
+        evidence += evidence_of(episode.story_id, episode.owner, rows, texts, [], telling.min_authors)
     return Signals.of(signals, evidence)
 
 
@@ -78,8 +83,7 @@ def _carriers(episode: Episode, events_of: EventsOf, telling: Telling) -> tuple[
     first, last = max(born.since, episode.last_bucket - telling.window + 1), episode.last_bucket
     if born.kind == UNUSUAL_DAY:
         first = last = born.bucket
-    texts: dict[bytes, Row] = {}
-    rows: list[tuple[float, Row]] = []
+    most: list[tuple[float, bytes, Row, Row]] = []
     themes = np.array(sorted(telling.themes), np.uint64)
     wanted = [feature for feature, theme in telling.themes.items() if theme.key in episode.details]
     for batch in events_of(first, last):
@@ -96,10 +100,9 @@ def _carriers(episode: Episode, events_of: EventsOf, telling: Telling) -> tuple[
                 "event_perimeter": row["perimeter"],
                 "themes": said[np.isin(said, themes)].tolist(),
             }
-            rows.append((weight, row))
-            texts[row["event_id"]] = event
-    rows.sort(key=lambda item: (-item[0], item[1]["event_id"]))
-    return texts, [row for _, row in rows[:MOST_EVENTS]]
+            most.append((-weight, row["event_id"], row, event))
+        most = sorted(most, key=lambda one: one[:2])[:MOST_EVENTS]
+    return {key: event for _, key, _, event in most}, [row for _, _, row, _ in most]
 
 
 def _weights(episode: Episode, read: pa.RecordBatch, themes: Sequence[int]) -> NDArray[np.float64]:
@@ -114,7 +117,10 @@ def _weights(episode: Episode, read: pa.RecordBatch, themes: Sequence[int]) -> N
     if kind == MOOD:
         return np.where(written, direction * (mood - expected), 0.0)
     if kind == GAP:
-        return np.where(scored & written, direction * (2 * score - 1 - mood), 0.0)
+        # Those who score well and write of what is bad, or the reverse.
+        stretched = 2 * score - 1
+        parted = scored & written & (direction * stretched >= 0) & (direction * mood < 0)
+        return np.where(parted, direction * (stretched - mood), 0.0)
     if kind == NO_TEXT:
         # Those who fell silent, or those who began to write.
         return np.where(scored & (written == (direction == DOWN)), 1.0, 0.0)

@@ -74,7 +74,7 @@ _FRENCH = _Words(
         ): "{place} : depuis le {since}, la note moyenne baisse : {observed}/10 pour {expected}/10 attendus.",
         (MOOD, UP): "{place} : depuis le {since}, les textes se font plus contents ({people} personnes).",
         (MOOD, DOWN): "{place} : depuis le {since}, les textes se font moins contents ({people} personnes).",
-        (GAP, UP): "{place} : depuis le {since}, {people} personnes notent bien et écrivent autre chose.",
+        (GAP, UP): "{place} : depuis le {since}, {people} personnes notent bien et écrivent du mal.",
         (GAP, DOWN): "{place} : depuis le {since}, {people} personnes notent sévèrement et écrivent du bien.",
         (NO_TEXT, UP): "{place} : depuis le {since}, {observed} % des réponses viennent sans un mot, "
         "pour {expected} % attendus.",
@@ -118,7 +118,7 @@ _ENGLISH = _Words(
         (SCORE, DOWN): "{place}: since {since} the mean score falls: {observed}/10, {expected} expected.",
         (MOOD, UP): "{place}: since {since} texts grow happier ({people} people).",
         (MOOD, DOWN): "{place}: since {since} texts grow less happy ({people} people).",
-        (GAP, UP): "{place}: since {since}, {people} people score well and write otherwise.",
+        (GAP, UP): "{place}: since {since}, {people} people score well and write ill of it.",
         (GAP, DOWN): "{place}: since {since}, {people} people score severely and write well of it.",
         (NO_TEXT, UP): "{place}: since {since}, {observed}% of the answers come without a word, for "
         "{expected}% expected.",
