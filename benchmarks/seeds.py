@@ -43,7 +43,7 @@ def _figures(trials: Sequence[Trial]) -> list[Figure]:
     raised = sum(len(trial.raised) for trial in trials)
     texts = [count for trial in trials for count in trial.texts_before]
     return [
-        Figure("planted signals found", 100 * found / planted, "%", 80),
+        Figure("planted signals found", 100 * found / planted, "%", 90),
         Figure("decoys raised, all seeds", raised, "decoys", len(trials) / 20, at_least=False),
         Figure(
             "texts before the first signal, median", statistics.median(texts), "texts", 10, at_least=False
