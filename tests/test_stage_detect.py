@@ -69,11 +69,20 @@ class Stream:
                 self.say(day, store)
 
 
-def run(stream: Stream, detection: Detection = DETECTION, cuts: tuple[int, ...] = ()) -> Found:
-    """What all slices find, the root's candidates first."""
+Trees = dict[str, EmergenceTree]
+
+
+def run(
+    stream: Stream,
+    detection: Detection = DETECTION,
+    cuts: tuple[int, ...] = (),
+    trees: Trees | None = None,
+) -> Found:
+    """What all slices find, the root's candidates first. trees: takes what divisions have learned."""
     root = RootState(detection.estimator())
     names = sorted({division(row) for row in stream.rows})
-    trees = {name: EmergenceTree(detection.estimator()) for name in names}
+    trees = {} if trees is None else trees
+    trees.update({name: EmergenceTree(detection.estimator()) for name in names})
     remembered = {name: UNDERSTOOD.empty_table() for name in names}
     candidates, support = [CANDIDATE.empty_table()], [SUPPORT.empty_table()]
     for start, end in itertools.pairwise([FIRST, *(FIRST + cut for cut in cuts), FIRST + 1_000]):
@@ -238,6 +247,21 @@ def test_a_season_that_returns_is_not_flagged_again() -> None:
     days = {row["bucket"] - FIRST for row in run(stream).candidates.to_pylist() if row["perimeter"] == "e"}
     assert days
     assert all(day < 30 for day in days)
+
+
+def test_a_day_without_a_word_that_counts_is_a_day_on_which_people_wrote() -> None:
+    stream, without = Stream(), Stream()
+    for one in (stream, without):
+        one.background(range(20), STORES[:1])
+        for _ in range(3):
+            one.say(21, STORES[0], USUAL)
+    for _ in range(50):
+        stream.say(20, STORES[0])
+    learned: list[Trees] = [{}, {}]
+    for one, trees in zip((stream, without), learned, strict=True):
+        assert flagged(run(one, trees=trees)) == set()
+    wrote = [float(trees["e/nord"].state_arrays()["seen_exposure"][0]) for trees in learned]
+    assert wrote[0] - wrote[1] == 50
 
 
 def test_intent_to_leave_needs_less_evidence_than_other_features() -> None:

@@ -61,7 +61,8 @@ def expected(rows: Listed, division: str) -> Listed:
     copies: set[tuple[int, int]] = set()
     for number, row in enumerate(rows):
         copy = row["bucket"], row.get("copy", number)
-        first, _ = row["has_text"] and copy not in copies, copies.add(copy)
+        first = row["has_text"] and copy not in copies
+        copies.add(copy)
         for perimeter in levels(division + row["place"]):
             for theme in [0, *(feature for feature in row["features"] if feature in (WAIT, TILL))]:
                 key = (perimeter, row["bucket"], row["channel"], row["voice"], theme)

@@ -201,14 +201,18 @@ class _Told:
         self._buckets = view["bucket"].to_numpy()
         self._since = view["flagged_since"].fill_null(-1).to_numpy()
 
+    def _span(self, bucket: int) -> tuple[int, int]:
+        """Rows of a bucket; none where people wrote without a word that counts."""
+        return self.spans.get(bucket, (0, 0))
+
     def rows_of(self, bucket: int, features: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Row of each feature; the root knows all that its divisions know."""
-        start, end = self.spans[bucket]
+        start, end = self._span(bucket)
         return start + np.searchsorted(self.features[start:end], features)
 
     def all_of(self, bucket: int) -> dict[str, Any]:
         """Every feature of a bucket with its rate and season."""
-        part = slice(*self.spans[bucket])
+        part = slice(*self._span(bucket))
         return {"features": self.features[part], "rates": self.rates[part], "season": self.season[part]}
 
     def asked(self) -> Iterator[tuple[int, int, int]]:
