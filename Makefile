@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c "" 2>/dev/nu
 BIN := .venv/bin
 UV := uv==0.13.9
 
-.PHONY: demo test test-heavy check bench bench-quality lock clean
+.PHONY: demo test test-heavy check bench bench-quality lock clean clean-compiled
 .DEFAULT_GOAL := demo
 
 .venv/ready: requirements.lock pyproject.toml
@@ -39,5 +39,9 @@ lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
 
-clean:
+clean: clean-compiled
 	rm -rf .venv demo build bench-results
+
+# numba looks at a function's own file only: after a change in one that others call, their code is stale.
+clean-compiled:
+	find detectors pipelines -name '*.nb[ci]' -delete
