@@ -27,11 +27,11 @@ from pipelines.lexicon import Lexicons, load_lexicons
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from connectors.store import Store
     from pipelines.learn import Lesson
+    from pipelines.probing import Probed
     from pipelines.replay import Engine, Replayed
+    from pipelines.stages.finding import Series
     from pipelines.stages.probe import Probe
     from pipelines.stages.understand import Reader
     from pipelines.weights import Weights
@@ -241,13 +241,14 @@ class Workspace:
     def probe(
         self,
         engine: "Engine",
-        probes: "Sequence[Probe]",
+        asked: "Sequence[Probe | Series]",
         *,
         until: int | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> "pa.Table":
-        """What detection knows of features at perimeters day by day; see `pipelines.why.probe_log`."""
-        from pipelines.why import probe_log
+    ) -> "Probed":
+        """What detection knows of features and series day by day; see `pipelines.probing.probe_log`."""
+        from detectors.features import THEME, feature_id
+        from pipelines.probing import probe_log
 
         with tempfile.TemporaryDirectory(prefix="vigie-probe-") as work:
             return probe_log(
@@ -255,7 +256,8 @@ class Workspace:
                 self.settings,
                 self.reader(),
                 engine,
-                probes,
+                asked,
+                themes={feature_id(key, THEME): key for key in self.lexicons.themes},
                 work=Path(work),
                 until=until,
                 progress=progress,

@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from connectors.store import open_store
-from pipelines.why import band, most_telling
+from pipelines.stages.judged_days import band
+from pipelines.why import most_telling
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_a_picture_needs_a_folder_that_is_there(settings: Path, signal_id: str, 
 
 def test_the_most_telling_excerpts_by_hand() -> None:
     def item(number: int, excerpt: str | None) -> dict[str, Any]:
-        return {"occurred_at": number, "excerpt": excerpt}
+        return {"occurred_at": datetime(2026, 1, number, tzinfo=UTC), "excerpt": excerpt}
 
     rows = [
         item(1, "La porte grince"),
@@ -140,13 +141,15 @@ def test_the_most_telling_excerpts_by_hand() -> None:
         item(6, "Elle fuit"),
         item(7, "Une porte, sans plus"),
     ]
-    told = most_telling(rows, {"porte": 5.0, "grince": 3.0, "fuit": 7.0})
+    told = most_telling(rows, {"porte": 5.0, "grince": 3.0, "fuit": 7.0}, date(2026, 1, 9))
     # 15, then 8 (once), then 7.
-    assert [(row["occurred_at"], row["excerpt"]) for row in told] == [
+    assert [(row["occurred_at"].day, row["excerpt"]) for row in told] == [
         (1, "La porte grince"),
         (3, "La porte grince et fuit, hélas"),
         (6, "Elle fuit"),
     ]
+    # Without terms, those nearest to the alert.
+    assert [row["occurred_at"].day for row in most_telling(rows, {}, date(2026, 1, 4))] == [3, 4, 6]
 
 
 @pytest.mark.parametrize("mean", [0.02, 0.4, 3.0, 25.0, 300.0])

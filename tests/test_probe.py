@@ -16,12 +16,14 @@ from detectors.features import feature_id
 from pipelines.beam import BeamEngine
 from pipelines.lexicon import Lexicon, Lexicons
 from pipelines.plain import PlainEngine
+from pipelines.probing import Probed, probe_log
 from pipelines.replay import Engine
 from pipelines.settings import Settings
 from pipelines.stages.clearing import authors_to_clear
+from pipelines.stages.finding import MOOD, SILENCE, Series
+from pipelines.stages.judged_days import days_of_series
 from pipelines.stages.probe import PROBED, Probe
 from pipelines.stages.understand import make_reader
-from pipelines.why import probe_log
 
 FIRST = date(2024, 1, 8)
 FIRST_BUCKET = (FIRST - date(1970, 1, 1)).days
@@ -94,10 +96,14 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
     return EventLog(folder)
 
 
-def probed(log: EventLog, work: Path, engine: Engine | None = None, **options: Any) -> pa.Table:
+def look(log: EventLog, work: Path, engine: Engine | None = None, **options: Any) -> Probed:
     work.mkdir()
-    options = {"probes": PROBES, **options}
+    options = {"asked": PROBES, "themes": {}, **options}
     return probe_log(log, SETTINGS, READER, engine or PlainEngine(), work=work, **options)
+
+
+def probed(log: EventLog, work: Path, engine: Engine | None = None, **options: Any) -> pa.Table:
+    return look(log, work, engine, **options).features
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +206,7 @@ def test_engines_and_sizes_give_the_same(
 
 
 def test_one_probe_alone_tells_the_same(log: EventLog, table: pa.Table, tmp_path: Path) -> None:
-    alone = probed(log, tmp_path / "work", probes=[Probe(GARE, SMELL)])
+    alone = probed(log, tmp_path / "work", asked=[Probe(GARE, SMELL)])
     assert alone.to_pylist() == rows_of(table, Probe(GARE, SMELL))
 
 
@@ -211,7 +217,38 @@ def test_a_last_bucket_ends_it(log: EventLog, table: pa.Table, tmp_path: Path) -
 
 
 def test_no_probe_no_rows(log: EventLog, tmp_path: Path) -> None:
-    assert probed(log, tmp_path / "work", probes=[]).equals(PROBED.empty_table())
+    assert probed(log, tmp_path / "work", asked=[]).equals(PROBED.empty_table())
+
+
+SERIES = [Series(SILENCE, GARE, "survey"), Series(MOOD, "e"), Series(SILENCE, GARE, "email")]
+
+
+@pytest.fixture(scope="module")
+def watched(log: EventLog, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+    return look(log, tmp_path_factory.mktemp("watched") / "work", asked=SERIES)
+
+
+def test_a_series_of_the_watch_is_shown_day_by_day(watched: Probed) -> None:
+    shown = [one for one in watched.series if one.kind == SILENCE]
+    days = days_of_series(shown, watched.raised, since=FIRST + timedelta(days=RISE))
+    first = next(day for day in range(DAYS) if heard(day, GARE)[1])
+    assert [one.day for one in days] == [FIRST + timedelta(days=day) for day in range(first, DAYS)]
+    assert [one.observed for one in days] == [heard(day, GARE)[1] for day in range(first, DAYS)]
+    assert {(one.perimeter, one.detail) for one in shown} == {(GARE, "survey")}
+
+
+def test_a_mood_is_that_of_each_days_texts(watched: Probed) -> None:
+    moods = [one for one in watched.series if one.kind == MOOD]
+    assert [one.bucket for one in moods] == [FIRST_BUCKET + day for day in range(DAYS)]
+    # The lexicon knows no word that is glad or sad.
+    assert {one.observed for one in days_of_series(moods, (), since=FIRST)} == {0.0}
+
+
+@pytest.mark.parametrize("slice_rows", [31, 250])
+def test_sizes_show_the_same_series(log: EventLog, watched: Probed, tmp_path: Path, slice_rows: int) -> None:
+    again = look(log, tmp_path / "work", asked=SERIES, slice_rows=slice_rows)
+    assert list(again.series) == list(watched.series)
+    assert again.raised == watched.raised
 
 
 def _alarm(rows: list[dict[str, Any]], fewer: int, alarm: int) -> bool:

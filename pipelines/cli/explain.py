@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.cli.explain_plot import AFTER, draw
 from pipelines.cli.options import (
     DEFAULT_SETTINGS,
     AsJson,
@@ -22,12 +23,11 @@ from pipelines.cli.signal_text import counts_text, name_of
 from pipelines.cli.signals import has_store, pick
 
 if TYPE_CHECKING:
-    from pipelines.why import JudgedDay, Why
+    from pipelines.stages.judged_days import JudgedDay
+    from pipelines.why import Why
     from pipelines.workspace import Workspace
 
-BEFORE, AFTER = 42, 14
-"""Days that a picture shows before the alert's episode and after the alert."""
-
+_COLUMNS = ("observed", "writers", "expected", "ordinary", "evidence", "threshold")
 _LISTED_DAYS = 10
 """Days up to the alert that the text lists."""
 
@@ -52,83 +52,17 @@ def explain(
     workspace, tongue = open_workspace(settings), language(lang)
     why = _ask(workspace, signal_id)
     if plot is not None:
-        plot.write_text(draw(why, workspace.names, tongue), encoding="utf-8")
+        plot.write_text(draw(why, tongue), encoding="utf-8")
     if as_json:
         print_json(why.as_json())
     else:
         _print(why, workspace.names, tongue)
 
 
-def draw(why: "Why", names: Mapping[str, str], lang: Lang) -> str:
-    """The picture of a signal as SVG. names: of perimeters, by path."""
-    from dashboards.evidence_plot import Judged, Titles, evidence_plot
-
-    words, grounds = _TITLES[lang], why.grounds
-    first, last = grounds.since - timedelta(days=BEFORE), grounds.raised + timedelta(days=AFTER)
-    place = name_of(why.signal["explanation"]["judged_at"], names)
-    days = [
-        Judged(
-            day=one.day,
-            observed=one.observed,
-            expected=one.expected,
-            low=one.low,
-            high=one.high,
-            evidence=one.evidence,
-            threshold=one.threshold,
-            raised=one.raised,
-        )
-        for one in why.days
-        if first <= one.day <= last
-    ]
-    learned_until = grounds.since - timedelta(days=1)
-    first_learned = grounds.first_learned or first
-    titles = Titles(
-        title=words["title"].format(term=grounds.term, place=place),
-        subtitle=words["subtitle"].format(
-            observed=f"{grounds.observed:.0f}",
-            expected=_number(grounds.expected, lang),
-            since=f"{grounds.since:%d/%m/%Y}",
-            raised=f"{grounds.raised:%d/%m/%Y}",
-        ),
-        unit=words["unit"],
-        alert=words["alert"].format(raised=f"{grounds.raised:%d/%m}"),
-        baseline=words["baseline"].format(
-            first=f"{first_learned:%d/%m/%Y}", last=f"{learned_until:%d/%m/%Y}"
-        ),
-    )
-    return evidence_plot(
-        days, titles, raised=grounds.raised, learned_until=learned_until, counts=True, lang=lang.value
-    )
-
-
-_TITLES = {
-    Lang.FR: {
-        "title": "« {term} », {place} : quand c'est devenu un signal",
-        "subtitle": "{observed} personnes du {since} au {raised}, pour {expected} attendues",
-        "unit": "personnes par jour",
-        "alert": "alerte du {raised}",
-        "baseline": "historique dont vient l'attendu : du {first} au {last}",
-    },
-    Lang.EN: {
-        "title": "“{term}”, {place}: when it became a signal",
-        "subtitle": "{observed} people from {since} to {raised}, for {expected} expected",
-        "unit": "people a day",
-        "alert": "alert of {raised}",
-        "baseline": "history that the expected comes from: {first} to {last}",
-    },
-}
-
-
-def _number(value: float, lang: Lang) -> str:
-    from pipelines.stages.tongues import ENGLISH, FRENCH
-
-    return (FRENCH if lang is Lang.FR else ENGLISH).number(value)
-
-
 def _ask(workspace: "Workspace", signal_id: str) -> "Why":
     """The signal, from the store or, where there is none, from a replay; and why it was raised."""
     from pipelines.plain import PlainEngine
-    from pipelines.why import last_day_of, probe_of, why
+    from pipelines.why import asked_of, last_day_of, why
 
     with progress("events") as bars:
         task = bars.add_task("reading the log", total=None)
@@ -145,11 +79,8 @@ def _ask(workspace: "Workspace", signal_id: str) -> "Why":
             signal, evidence = _replayed(workspace, signal_id, report)
         if signal["settings_version"] != workspace.settings_version:
             warn("the settings have changed since the signal was raised: `vigie replay` judges with today's")
-        probe, probed = probe_of(signal), []
-        if probe is not None:
-            until = last_day_of(signal, workspace.settings.organisation.timezone) + AFTER
-            table = workspace.probe(PlainEngine(), [probe], until=until, progress=report)
-            probed = table.to_pylist()
+        until = last_day_of(signal, workspace.settings.organisation.timezone) + AFTER
+        probed = workspace.probe(PlainEngine(), asked_of(signal), until=until, progress=report)
     place = name_of(signal["explanation"]["judged_at"], workspace.names)
     return why(signal, evidence, probed, workspace.settings, place=place)
 
@@ -170,7 +101,7 @@ def _replayed(
 
 
 def _print(why: "Why", names: Mapping[str, str], lang: Lang) -> None:
-    typer.echo(shown(why.sentence_fr if lang is Lang.FR else why.sentence_en))
+    typer.echo(shown((why.french if lang is Lang.FR else why.english).whole))
     typer.echo()
     print_table({"": "left", " ": "wrap"}, _figures(why))
     if why.days:
@@ -203,21 +134,18 @@ def _print_days(days: "Sequence[JudgedDay]") -> None:
     print_table(
         {
             "day": "left",
-            "people": "right",
-            "of": "right",
-            "expected": "right",
-            "ordinary": "right",
-            "evidence": "right",
-            "threshold": "right",
+            **dict.fromkeys(
+                ("observed", "writers", "expected", "ordinary", "evidence", "threshold"), "right"
+            ),
             "": "left",
         },
         [
             (
                 f"{one.day}",
-                f"{one.observed:.0f}",
-                f"{one.writers}",
-                f"{one.expected:.2f}",
-                f"{one.low:.0f} to {one.high:.0f}",
+                "" if one.observed is None else f"{one.observed:.3g}",
+                "" if one.writers is None else f"{one.writers}",
+                f"{one.expected:.3g}",
+                "" if one.low is None or one.high is None else f"{one.low:.3g} to {one.high:.3g}",
                 f"{one.evidence:.1f}",
                 f"{one.threshold:.1f}",
                 "alert" if one.raised else "",

@@ -1,10 +1,13 @@
 """What the watch finds, and what a detector of sums at work looks like."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipelines.stages.sums import Day
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.stages.sums import Day, Ids, name_id
 
 Bar = Callable[[str, int], float]
 """Threshold of a kind of finding, given how many series of it a perimeter has."""
@@ -39,9 +42,46 @@ class Finding:
     moved: tuple[tuple[str, float, float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What findings are about: kind, perimeter and detail as in `Finding`."""
+
+    kind: str
+    perimeter: str
+    detail: str = ""
+
+    @classmethod
+    def of(cls, finding: Finding) -> "Series":
+        """The series of a finding."""
+        return cls(finding.kind, finding.perimeter, finding.detail)
+
+
+class Asked:
+    """Series that are to be shown whether they are found or not, by the ids that watchers give them."""
+
+    def __init__(self, series: Iterable[Series] = ()) -> None:
+        self._series = frozenset(series)
+        self._ids: dict[str, list[int]] = {}
+        for one in self._series:
+            detail = name_id(one.detail) if one.detail else 0
+            self._ids.setdefault(one.kind, []).append(name_id(one.perimeter) ^ detail)
+
+    def __contains__(self, finding: Finding) -> bool:
+        return Series.of(finding) in self._series
+
+    def besides(self, over: NDArray[np.intp], kind: str, series: Ids) -> NDArray[np.intp]:
+        """Places of what was found, and of what is asked for besides. series: ids of all that was judged."""
+        if kind not in self._ids:
+            return over
+        return np.union1d(over, np.flatnonzero(np.isin(series, np.array(self._ids[kind], np.uint64))))
+
+
 class Watcher(Protocol):
     """A detector of sums with the series it keeps."""
 
-    def judge(self, day: Day, bar: Bar) -> list[Finding]:
-        """Findings of a day, later than all before; learns it afterwards."""
+    def judge(self, day: Day, bar: Bar, asked: Asked) -> list[Finding]:
+        """Findings of a day, later than all before; learns it afterwards.
+
+        Series that are asked for are among them, though their evidence may not reach the threshold.
+        """
         ...

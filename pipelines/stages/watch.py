@@ -3,30 +3,36 @@
 One shard sees all perimeters: it reads sums only, which are few.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.stages.detect import Detection
-from pipelines.stages.finding import Finding, Watcher
+from pipelines.stages.finding import Asked, Finding, Series, Watcher
 from pipelines.stages.sums import days
 from pipelines.stages.watchers import watchers
 
 
 @dataclass(slots=True)
 class Watch:
-    """What the watch carries from one slice to the next. first, following: buckets, None before any."""
+    """What the watch carries from one slice to the next.
+
+    asked: series to be shown day by day; shown: they, found or not. first, following: buckets, None before
+    any.
+    """
 
     watchers: list[Watcher]
+    asked: Asked
+    shown: list[Finding] = field(default_factory=list)
     first: int | None = None
     following: int | None = None
 
     @classmethod
-    def new(cls, root: str, detection: Detection) -> "Watch":
+    def new(cls, root: str, detection: Detection, asked: Iterable[Series] = ()) -> "Watch":
         """A watch that has seen nothing."""
-        return cls(list(watchers(root, detection.min_authors)))
+        return cls(list(watchers(root, detection.min_authors)), Asked(asked))
 
 
 def watch(
@@ -49,7 +55,9 @@ def watch(
         # During the warm-up evidence is judged and begun anew, not told.
         told = day.bucket - state.first >= detection.warm_up
         for watcher in state.watchers:
-            findings = watcher.judge(day, detection.bar)
+            judged = watcher.judge(day, detection.bar, state.asked)
+            state.shown += [one for one in judged if one in state.asked]
+            findings = [one for one in judged if one.evidence >= one.threshold]
             found += [one for one in findings if told and one.size >= detection.min_authors]
     state.following = max(state.following, last + 1)
     return sorted(found, key=lambda one: (one.bucket, one.kind, one.perimeter, one.detail))

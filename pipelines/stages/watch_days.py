@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from connectors.store.schemas import SCALE
 from detectors.unusual_day import UnusualDay, UnusualDayScores
-from pipelines.stages.finding import DOWN, UNUSUAL_DAY, UP, Bar, Finding
+from pipelines.stages.finding import DOWN, UNUSUAL_DAY, UP, Asked, Bar, Finding
 from pipelines.stages.sums import Day, Ids, Sums, name_id
 
 Floats = NDArray[np.float64]
@@ -27,7 +27,7 @@ class UnusualDayWatch:
         self._places, self._channels = np.empty((2, 0), np.uint64)
         self._has = np.empty((0, 0), np.bool_)
 
-    def judge(self, day: Day, bar: Bar) -> list[Finding]:
+    def judge(self, day: Day, bar: Bar, asked: Asked) -> list[Finding]:
         """Findings of the kind UNUSUAL_DAY, one series a perimeter."""
         self._meet(day)
         if not self._places.size:
@@ -41,7 +41,8 @@ class UnusualDayWatch:
         over = np.flatnonzero(scores.evidence >= threshold)
         if over.size:
             self._estimator.restart(self._places[over])
-        return [self._unusual(day, scores, at, threshold) for at in over.tolist()]
+        shown = asked.besides(over, UNUSUAL_DAY, self._places)
+        return [self._unusual(day, scores, at, threshold) for at in shown.tolist()]
 
     def _meet(self, day: Day) -> None:
         """Take in perimeters and channels that were not met before."""

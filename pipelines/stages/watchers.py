@@ -20,6 +20,7 @@ from pipelines.stages.finding import (
     SCORE,
     SILENCE,
     UP,
+    Asked,
     Bar,
     Finding,
     Watcher,
@@ -45,7 +46,7 @@ class ScoreWatch:
         self._moods = Drift(-1.0, 1.0)
         self._mismatch = Mismatch()
 
-    def judge(self, day: Day, bar: Bar) -> list[Finding]:
+    def judge(self, day: Day, bar: Bar, asked: Asked) -> list[Finding]:
         """Findings of the kinds SCORE, MOOD, GAP and NO_TEXT, one series a perimeter each."""
         sums, series = day.perimeters, day.perimeters.ids["perimeter"]
         without_text, paired = sums["without_text"], sums["paired"]
@@ -86,8 +87,9 @@ class ScoreWatch:
             over = np.flatnonzero((drift.evidence >= threshold) & (drift.values >= self._min_authors))
             if over.size:
                 restart(series[over])
-                places = sums.keys["perimeter"]
-                found += [_drifted(kind, day, places[at], drift, at, threshold) for at in over.tolist()]
+            shown = asked.besides(over, kind, series)
+            places = sums.keys["perimeter"]
+            found += [_drifted(kind, day, places[at], drift, at, threshold) for at in shown.tolist()]
         return found
 
 
@@ -108,7 +110,7 @@ class SilenceWatch:
         self._series, self._places, self._channels = np.empty((3, 0), np.uint64)
         self._named = np.empty(0, np.int64)
 
-    def judge(self, day: Day, bar: Bar) -> list[Finding]:
+    def judge(self, day: Day, bar: Bar, asked: Asked) -> list[Finding]:
         """Findings of the kind SILENCE, a series a perimeter and channel."""
         series = day.channels.ids["perimeter"] ^ day.channels.ids["channel"]
         self._meet(series, day)
@@ -133,7 +135,8 @@ class SilenceWatch:
             over = np.flatnonzero(judged.evidence >= threshold)
             if over.size:
                 estimator.restart(judged.series[over])
-                found += [self._silent(day, judged, at, threshold) for at in over.tolist()]
+            shown = asked.besides(over, SILENCE, judged.series)
+            found += [self._silent(day, judged, at, threshold) for at in shown.tolist()]
         return found
 
     def _meet(self, series: Ids, day: Day) -> None:
@@ -180,7 +183,7 @@ class BlindSpotWatch:
         self._themes: Ids = np.empty(0, np.uint64)
         self._week: list[Day] = []
 
-    def judge(self, day: Day, bar: Bar) -> list[Finding]:
+    def judge(self, day: Day, bar: Bar, asked: Asked) -> list[Finding]:
         """Findings of the kind BLIND_SPOT at the end of a week, a series a perimeter and theme."""
         self._week.append(day)
         if (day.bucket + 1) % WEEK:
@@ -191,9 +194,10 @@ class BlindSpotWatch:
             _together([one.themes for one in week]),
             day.bucket,
             bar,
+            asked,
         )
 
-    def _judge_week(self, wrote: Sums, said: Sums, bucket: int, bar: Bar) -> list[Finding]:
+    def _judge_week(self, wrote: Sums, said: Sums, bucket: int, bar: Bar, asked: Asked) -> list[Finding]:
         for sums, name in ((wrote, "perimeter"), (said, "theme")):
             named, rows = np.unique(sums.ids[name], return_index=True)
             self._names.update(zip(named.tolist(), sums.keys[name][rows].tolist(), strict=True))
@@ -226,6 +230,7 @@ class BlindSpotWatch:
         threshold = bar(BLIND_SPOT, self._themes.size)
         over = np.flatnonzero(scores.evidence >= threshold)
         self._estimator.restart(series[over])
+        shown = asked.besides(over, BLIND_SPOT, series)
         return [
             Finding(
                 bucket=bucket,
@@ -240,7 +245,7 @@ class BlindSpotWatch:
                 since=int(scores.since[entry]) * WEEK,
                 size=float(scores.loud[entry]),
             )
-            for entry in over.tolist()
+            for entry in shown.tolist()
         ]
 
 

@@ -67,8 +67,8 @@ _FRENCH = _Words(
         MOOD: "Avec un ton moyen d'environ {enough} (de -1 à 1), il n'y aurait pas eu d'alerte.",
         GAP: "Avec un écart d'environ {enough} entre notes et textes, il n'y aurait pas eu d'alerte.",
         NO_TEXT: "Avec environ {enough} % de réponses sans texte, il n'y aurait pas eu d'alerte.",
-        SILENCE: "Avec environ {enough} textes, il n'y aurait pas eu d'alerte.",
-        BLIND_SPOT: "Avec environ {enough} mentions de l'autre voix, il n'y aurait pas eu d'alerte.",
+        SILENCE: "Avec environ {enough} texte(s), il n'y aurait pas eu d'alerte.",
+        BLIND_SPOT: "Avec environ {enough} mention(s) de l'autre voix, il n'y aurait pas eu d'alerte.",
         UNUSUAL_DAY: "Avec des écarts plus petits d'environ {enough} %, il n'y aurait pas eu d'alerte.",
     },
     shares="Part des canaux : {shares}.",
@@ -91,8 +91,8 @@ _ENGLISH = _Words(
         MOOD: "With a mean tone of about {enough} (from -1 to 1) there would have been no alert.",
         GAP: "With a gap of about {enough} between scores and texts there would have been no alert.",
         NO_TEXT: "With about {enough}% of answers without text there would have been no alert.",
-        SILENCE: "With about {enough} texts there would have been no alert.",
-        BLIND_SPOT: "With about {enough} mentions by the other voice there would have been no alert.",
+        SILENCE: "With about {enough} text(s) there would have been no alert.",
+        BLIND_SPOT: "With about {enough} mention(s) by the other voice there would have been no alert.",
         UNUSUAL_DAY: "With differences about {enough}% smaller there would have been no alert.",
     },
     shares="Shares of the channels: {shares}.",
@@ -103,12 +103,28 @@ _SHOWN_TIMES = {SCORE: 10.0, NO_TEXT: 100.0, UNUSUAL_DAY: 100.0}
 _COUNTED = (SILENCE, BLIND_SPOT)
 
 
-def why_fr(grounds: Grounds, sentence: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Why, in one language, sentence by sentence; empty where there is nothing to say."""
+
+    subject: str
+    baseline: str
+    odds: str
+    cleared: str
+    shares: str
+
+    @property
+    def whole(self) -> str:
+        """All of it."""
+        return " ".join(filter(None, (self.subject, self.baseline, self.odds, self.cleared, self.shares)))
+
+
+def why_fr(grounds: Grounds, sentence: str) -> Told:
     """Why, in French. sentence: what the signal says of itself, where it has no feature."""
     return _why(grounds, sentence, _FRENCH)
 
 
-def why_en(grounds: Grounds, sentence: str) -> str:
+def why_en(grounds: Grounds, sentence: str) -> Told:
     """Why, in English. sentence: what the signal says of itself, where it has no feature."""
     return _why(grounds, sentence, _ENGLISH)
 
@@ -136,17 +152,25 @@ def _divergence(observed: float, expected: float) -> float:
     return observed * math.log(observed / expected) - observed + expected
 
 
-def _why(grounds: Grounds, sentence: str, words: _Words) -> str:
-    said = [_subject(grounds, words) if grounds.kind not in words.cleared else sentence]
-    if grounds.first_learned is not None and grounds.first_learned < grounds.since:
-        last = grounds.since - timedelta(days=1)
-        days = (grounds.since - grounds.first_learned).days
-        first, last_day = _with_year(grounds.first_learned, words), _with_year(last, words)
-        said.append(words.baseline.format(days=days, first=first, last=last_day))
+def _why(grounds: Grounds, sentence: str, words: _Words) -> Told:
     odds, bar = (_odds(value, words) for value in (grounds.evidence, grounds.threshold))
-    said.append(words.odds.format(odds=odds, bar=bar))
-    said += [_cleared(grounds, words), _shares(grounds, words)]
-    return " ".join(filter(None, said))
+    return Told(
+        subject=sentence if grounds.kind in words.cleared else _subject(grounds, words),
+        baseline=_baseline(grounds, words),
+        odds=words.odds.format(odds=odds, bar=bar),
+        cleared=_cleared(grounds, words),
+        shares=_shares(grounds, words),
+    )
+
+
+def _baseline(grounds: Grounds, words: _Words) -> str:
+    if grounds.first_learned is None or grounds.first_learned >= grounds.since:
+        return ""
+    return words.baseline.format(
+        days=(grounds.since - grounds.first_learned).days,
+        first=_with_year(grounds.first_learned, words),
+        last=_with_year(grounds.since - timedelta(days=1), words),
+    )
 
 
 def _subject(grounds: Grounds, words: _Words) -> str:
