@@ -94,13 +94,13 @@ def evidence_plot(
 ) -> str:
     """An SVG document of two panels over the same days.
 
-    days: in order, two at least; days between them were silent. raised: the day of the alert.
+    days: in order, one at least; days between them were silent. raised: the day of the alert.
     learned_until: last day of the baseline, None if it is not known. counts: whether what is observed are
-    counts, drawn as bars from 0, else values, drawn as points. lang: fr or en. Raises ValueError if there are
-    fewer than two days.
+    counts, drawn as bars from 0, else values, drawn as points. lang: fr or en. Raises ValueError if there is
+    no day.
     """
-    if len(days) < 2:
-        raise ValueError(f"there are {len(days)} days; a picture needs 2 at least")
+    if not days:
+        raise ValueError("there are no days; a picture needs one at least")
     words = _WORDS[lang]
     title = textwrap.wrap(titles.title, _WRAP)
     top = 26 + _LINE_HEIGHT * len(title) + 52

@@ -114,6 +114,21 @@ def test_without_a_store_a_replay_finds_the_signal(
     assert not (copied / "store").exists()
 
 
+def test_an_alert_that_todays_settings_do_not_raise_is_told(
+    settings: Path, signal_id: str, shop: ModuleType
+) -> None:
+    """The same store and log, with a budget that no longer allows it."""
+    severe = settings.with_name("severe.toml")
+    text = settings.read_text("utf-8")
+    severe.write_text(
+        text.replace("[detection]\n", "[detection]\nfalse_alerts_per_perimeter_per_year = 1e-30\n"), "utf-8"
+    )
+    result = shop.run("explain", signal_id, "--settings", severe)
+    assert result.exit_code == 5
+    assert "the settings have changed" in result.stderr
+    assert "raises no such alert; `vigie replay` brings the store up to date" in result.stderr
+
+
 def test_an_id_that_is_none_is_an_error(settings: Path, shop: ModuleType) -> None:
     result = shop.run("explain", "zz", "--settings", settings)
     assert result.exit_code == 5

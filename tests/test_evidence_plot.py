@@ -112,6 +112,7 @@ def test_dates_are_few_enough_to_be_read(days: int, written: int) -> None:
     assert len(dates) == written
 
 
-def test_a_picture_needs_two_days() -> None:
-    with pytest.raises(ValueError, match="there are 1 days"):
-        draw(DAYS[:1])
+def test_a_picture_needs_a_day() -> None:
+    assert len(classed(draw(DAYS[8:9]), "observed")) == 1
+    with pytest.raises(ValueError, match="there are no days"):
+        draw([])

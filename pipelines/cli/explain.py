@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from connectors.errors import StoreError
 from pipelines.cli.explain_plot import AFTER, draw
 from pipelines.cli.options import (
     DEFAULT_SETTINGS,
@@ -82,7 +83,13 @@ def _ask(workspace: "Workspace", signal_id: str) -> "Why":
         until = last_day_of(signal, workspace.settings.organisation.timezone) + AFTER
         probed = workspace.probe(PlainEngine(), asked_of(signal), until=until, progress=report)
     place = name_of(signal["explanation"]["judged_at"], workspace.names)
-    return why(signal, evidence, probed, workspace.settings, place=place)
+    told = why(signal, evidence, probed, workspace.settings, place=place)
+    if not any(one.raised and one.day == told.grounds.raised for one in told.days):
+        raise StoreError(
+            f"signal {signal['signal_id']}: the log, judged with today's settings, raises no such alert; "
+            "`vigie replay` brings the store up to date"
+        )
+    return told
 
 
 def _replayed(
@@ -104,8 +111,7 @@ def _print(why: "Why", names: Mapping[str, str], lang: Lang) -> None:
     typer.echo(shown((why.french if lang is Lang.FR else why.english).whole))
     typer.echo()
     print_table({"": "left", " ": "wrap"}, _figures(why))
-    if why.days:
-        _print_days([one for one in why.days if one.day <= why.grounds.raised][-_LISTED_DAYS:])
+    _print_days([one for one in why.days if one.day <= why.grounds.raised][-_LISTED_DAYS:])
     for item in why.excerpts:
         where = ", ".join(filter(None, (name_of(item["perimeter"], names), item["channel"])))
         typer.echo(f"{item['occurred_at']:%Y-%m-%d}  {where}: {shown(item['excerpt'])}")
@@ -120,13 +126,15 @@ def _figures(why: "Why") -> list[tuple[str, str]]:
         ("then", f"{grounds.observed:.3g} observed, {grounds.expected:.2g} expected"),
         ("evidence", f"{grounds.evidence:.1f}, threshold {grounds.threshold:.1f} (natural logarithms)"),
         ("people", f"{signal['distinct_authors']} so far"),
-        ("channels", counts_text(grounds.channels, signal["min_authors"])),
     ]
+    if grounds.channels:
+        figures.append(("channels", counts_text(grounds.channels, signal["min_authors"])))
     if grounds.first_learned is not None:
         until = grounds.since - timedelta(days=1)
         figures.insert(3, ("baseline", f"{grounds.first_learned} to {until}"))
     if grounds.fewer is not None:
-        figures.append(("to clear it", f"{grounds.fewer} people fewer, the latest of them"))
+        people = "1 person" if grounds.fewer == 1 else f"{grounds.fewer} people"
+        figures.append(("to clear it", f"{people} fewer, the latest"))
     return figures
 
 
