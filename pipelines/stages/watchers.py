@@ -1,5 +1,6 @@
 """Detectors of sums at work: each reads a day's sums, judges every series it knows, then learns the day."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -181,6 +182,7 @@ class BlindSpotWatch:
         self._estimator = BlindSpot(half_life=BLIND_HALF_LIFE, warm_up=BLIND_WARM_UP, min_authors=min_authors)
         self._names: dict[int, str] = {}
         self._themes: Ids = np.empty(0, np.uint64)
+        self._met: Ids = np.empty(0, np.uint64)
         self._week: list[Day] = []
 
     def judge(self, day: Day, bar: Bar, asked: Asked) -> list[Finding]:
@@ -216,27 +218,30 @@ class BlindSpotWatch:
             np.add.at(authors[number, :, 0], here, wrote[voice])
         (customer, field), (customers, agents) = mentions, np.broadcast_to(authors, mentions.shape)
         series = (places[:, None] ^ self._themes).ravel()
+        self._met = np.union1d(self._met, series[(mentions.sum(axis=0) > 0).ravel()])
+        # A series begins with its first mention: most themes are never met at most perimeters.
+        met = np.flatnonzero(np.isin(series, self._met))
         above = np.array([name_id(_parent(self._names[place])) for place in places.tolist()], np.uint64)
         parents = np.where(np.isin(above, places)[:, None], above[:, None] ^ self._themes, np.uint64(0))
         scores = self._estimator.learn_many(
-            series,
-            customer.ravel(),
-            field.ravel(),
-            customer_exposure=customers.ravel(),
-            field_exposure=agents.ravel(),
+            series[met],
+            customer.ravel()[met],
+            field.ravel()[met],
+            customer_exposure=customers.ravel()[met],
+            field_exposure=agents.ravel()[met],
             bucket=bucket // WEEK,
-            parents=parents.ravel(),
+            parents=parents.ravel()[met],
         )
-        threshold = bar(BLIND_SPOT, self._themes.size)
+        threshold = bar(BLIND_SPOT, math.ceil(self._themes.size / WEEK))
         over = np.flatnonzero(scores.evidence >= threshold)
-        self._estimator.restart(series[over])
-        shown = asked.besides(over, BLIND_SPOT, series)
+        self._estimator.restart(series[met][over])
+        shown = asked.besides(over, BLIND_SPOT, series[met])
         return [
             Finding(
                 bucket=bucket,
-                perimeter=self._names[int(places[entry // self._themes.size])],
+                perimeter=self._names[int(places[met[entry] // self._themes.size])],
                 kind=BLIND_SPOT,
-                detail=self._names[int(self._themes[entry % self._themes.size])],
+                detail=self._names[int(self._themes[met[entry] % self._themes.size])],
                 direction=UP if scores.quiet[entry] == FIELD else DOWN,
                 evidence=float(scores.evidence[entry]),
                 threshold=threshold,
