@@ -95,8 +95,11 @@ class Detection:
 
     def bars(self, features: NDArray[np.uint64], thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Threshold of each feature. thresholds: of ordinary ones, shape (features,)."""
-        urgent = np.isin(features, np.array(self.urgent, np.uint64))
-        return np.where(urgent, np.minimum(thresholds, self.lowest(math.inf)), thresholds)
+        bars, lowest = thresholds.copy(), self.lowest(math.inf)
+        for urgent in self.urgent:
+            here = features == np.uint64(urgent)
+            bars[here] = np.minimum(bars[here], lowest)
+        return bars
 
     def alarms(
         self, scores: EmergenceScores, authors: NDArray[np.int64], bars: NDArray[np.float64]
