@@ -25,15 +25,18 @@ class State(NamedTuple):
     ids: NDArray[np.uint64]
     shape: NDArray[np.float64]
     """Discounted authors, as of `last`."""
-    statistic: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    """Of the running episode, 0 where none runs."""
     base: NDArray[np.float64]
-    """Expected rate when the running episode began."""
+    """Rate without season when the running episode began."""
+    known: NDArray[np.float64]
+    """Mentions that this rate was known by."""
     seen_exposure: NDArray[np.float64]
     """Exposure of the perimeter up to and with the last mention."""
-    start_exposure: NDArray[np.float64]
-    """Exposure of the perimeter before the running episode."""
     authors: NDArray[np.float64]
     """Authors since the running episode began."""
+    expected: NDArray[np.float64]
+    """Authors expected from then to the last mention."""
     last: NDArray[np.int32]
     since: NDArray[np.int32]
     followed: NDArray[np.int32]
@@ -63,7 +66,6 @@ class Scores(NamedTuple):
     """Columns that a step fills, one value an entry; see `detectors.emergence.EmergenceScores`."""
 
     log_e: NDArray[np.float64]
-    statistic: NDArray[np.float64]
     evidence: NDArray[np.float64]
     rate: NDArray[np.float64]
     observed: NDArray[np.float64]
@@ -75,18 +77,17 @@ class Scores(NamedTuple):
 STATE = State._fields
 SMALLEST = 64
 NEVER = -(2**31)
-OVER = 0.5
-"""Evidence under which a running episode is over."""
 
 
 class Constants(NamedTuple):
     """Parameters of the estimator, as the kernel needs them."""
 
     log_decay: float
-    log_fade: float
     strength: float
     base_rate: float
+    base_strength: float
     dispersion: float
+    longest: float
     warm_up: int
     follow: int
     ratios: NDArray[np.float64]
@@ -103,17 +104,18 @@ def capacity_for(features: int) -> int:
 
 def empty_state(capacity: int = SMALLEST) -> State:
     """A table without features."""
-    one, two, three, four, five, six = (np.zeros(capacity, np.float64) for _ in range(6))
+    one, two, three, four, five, six, seven = (np.zeros(capacity, np.float64) for _ in range(7))
     last, since = np.zeros(capacity, np.int32), np.zeros(capacity, np.int32)
     followed = np.full(capacity, NEVER, np.int32)
-    return State(np.zeros(capacity, np.uint64), one, two, three, four, five, six, last, since, followed)
+    ids = np.zeros(capacity, np.uint64)
+    return State(ids, one, two, three, four, five, six, seven, last, since, followed)
 
 
 def empty_scores(size: int) -> Scores:
     """Room for the scores of a bucket."""
-    one, two, three, four, five, six = np.empty((6, size))
+    one, two, three, four, five = np.empty((5, size))
     since, followed = np.empty(size, np.int32), np.empty(size, np.bool_)
-    return Scores(one, two, three, four, five, six, since, followed)
+    return Scores(one, two, three, four, five, since, followed)
 
 
 def with_room(state: State, used: int, more: int) -> State:
@@ -198,7 +200,7 @@ def restart(state: Any, features: Any, salts: Any) -> None:
         key = _key(features[i], salts[i])
         place = _find(state.ids, key)
         if state.ids[place] == key:
-            state.statistic[place] = 0.0
+            state.evidence[place] = 0.0
             state.followed[place] = state.last[place]
 
 
@@ -214,31 +216,15 @@ def _log_mean_exp(values: Any) -> Any:
 
 
 @njit(cache=True)
-def _bucket_ratio(y: Any, shape: Any, scale: Any, exposure: Any, constants: Any, terms: Any) -> Any:
-    """Log e-value of y authors out of the exposure, the rate being Gamma(shape, scale)."""
+def _log_ratio(observed: Any, expected: Any, known: Any, constants: Any, terms: Any) -> Any:
+    """Log e-value of `observed` authors where `expected` were, at a rate known by `known` mentions.
+
+    The authors' number is negative binomial: for the rate is not known exactly, and swells by itself.
+    """
+    shape = 1.0 / (1.0 / known + 1.0 / constants.dispersion)
     for k in range(terms.size):
-        ratio = constants.ratios[k]
-        terms[k] = y * constants.log_ratios[k] + (shape + y) * math.log(
-            (scale + exposure) / (scale + ratio * exposure)
-        )
-    return _log_mean_exp(terms)
-
-
-@njit(cache=True)
-def _silence_ratio(shape: Any, scale: Any, silent: Any, constants: Any, terms: Any) -> Any:
-    """Log e-value of no mention by `silent` authors."""
-    for k in range(terms.size):
-        terms[k] = shape * math.log(scale / (scale + (constants.ratios[k] - 1.0) * silent))
-    return _log_mean_exp(terms)
-
-
-@njit(cache=True)
-def _episode(observed: Any, expected: Any, constants: Any, terms: Any) -> Any:
-    """Log e-value of a whole episode, rates of single episodes varying like Gamma(dispersion, dispersion)."""
-    dispersion = constants.dispersion
-    for k in range(terms.size):
-        terms[k] = observed * constants.log_ratios[k] + (dispersion + observed) * math.log(
-            (dispersion + expected) / (dispersion + constants.ratios[k] * expected)
+        terms[k] = observed * constants.log_ratios[k] + (shape + observed) * math.log(
+            (shape + expected) / (shape + constants.ratios[k] * expected)
         )
     return _log_mean_exp(terms)
 
@@ -277,54 +263,55 @@ def step(
             season = heard.season[i]
             key = _key(heard.features[i], salt)
             place = _find(state.ids, key)
-            known = state.ids[place] == key
+            met = state.ids[place] == key
             own = 0.0
-            if known:
+            if met:
                 own = state.shape[place] * math.exp((number - state.last[place]) * constants.log_decay)
-            shape = own + constants.strength
-            scale = (weight + constants.strength / max(heard.prior[i], constants.base_rate)) / season
-            rate = shape / scale
-            scores.rate[i] = rate
+            # The prior is worth no more than it lets expect, less what is in it because it was said here.
+            others = heard.prior[i] * (weight + exposure) - own
+            strength = min(constants.strength, max(constants.base_strength, others))
+            known = own + strength
+            base = known / (weight + strength / max(heard.prior[i], constants.base_rate))
+            scores.rate[i] = base * season
+            y, expected_now = heard.counts[i], base * season * exposure
 
-            running = state.statistic[place] if known else 0.0
-            if running > 0.0:
-                silent = min(before - state.seen_exposure[place], weight)
-                faded = running * math.exp((number - state.last[place]) * constants.log_fade)
-                running = max(0.0, faded + _silence_ratio(shape, scale, silent, constants, terms))
-                if running < OVER:
-                    running = 0.0
-            y = heard.counts[i]
-            if running > 0.0:
-                base, start, begun = state.base[place], state.start_exposure[place], state.since[place]
-                said = state.authors[place] + y
-            else:
-                base, start, begun, said = rate, before, number, 0.0 + y
+            said, expected, begun = 0.0 + y, expected_now, number
+            running = met and state.evidence[place] > 0.0 and number - state.since[place] < constants.longest
+            if running:
+                silent = state.base[place] * (before - state.seen_exposure[place])
+                awaited = state.expected[place] + silent
+                running = (
+                    _log_ratio(state.authors[place], awaited, state.known[place], constants, terms) > 0.0
+                )
             log_e = 0.0
             # No more than expected and nothing running: no ratio above 1 can gain by it.
-            if looked_at[group] <= 0.0 or (judged and (running > 0.0 or y > rate * exposure)):
-                log_e = _bucket_ratio(y, shape, scale, exposure, constants, terms)
-            statistic = running + log_e if judged else 0.0
-            expected = base * (before + exposure - start)
+            if looked_at[group] <= 0.0 or (judged and not running and y > expected_now):
+                log_e = _log_ratio(y, expected_now, known, constants, terms)
+            evidence = log_e
+            if running:
+                base, known, begun = state.base[place], state.known[place], state.since[place]
+                said, expected = state.authors[place] + y, awaited + base * season * exposure
+                evidence = _log_ratio(said, expected, known, constants, terms)
+            if not judged:
+                evidence = 0.0
             scores.log_e[i] = log_e
-            scores.statistic[i] = statistic
+            scores.evidence[i] = evidence
             scores.since[i] = begun
             scores.observed[i] = said
             scores.expected[i] = expected
-            scores.evidence[i] = statistic
-            if statistic >= looked_at[group]:
-                scores.evidence[i] = min(statistic, _episode(said, expected, constants, terms))
-            followed = known and y > 0 and state.followed[place] > max(NEVER, number - constants.follow)
+            followed = met and y > 0 and state.followed[place] > max(NEVER, number - constants.follow)
             scores.followed[i] = followed
 
             if learn and y > 0:
-                gained += not known
+                gained += not met
                 state.ids[place] = key
                 state.shape[place] = own + y
-                state.statistic[place] = max(0.0, statistic)
+                state.evidence[place] = max(0.0, evidence)
                 state.base[place] = base
-                state.start_exposure[place] = start
+                state.known[place] = known
                 state.since[place] = begun
                 state.authors[place] = said
+                state.expected[place] = expected
                 state.seen_exposure[place] = before + exposure
                 state.last[place] = number
                 state.followed[place] = number if followed else NEVER

@@ -10,7 +10,7 @@ from detectors.emergence import Emergence
 Ids = NDArray[np.uint64]
 Arrays = dict[str, NDArray[Any]]
 
-EPISODE = ("statistic", "base", "start_exposure", "authors", "since")
+EPISODE = ("evidence", "base", "known", "authors", "expected", "since")
 TOTALS = "totals"
 """The array of the estimator's state that is not a column by feature."""
 
@@ -59,23 +59,25 @@ def _merged(arrays: Arrays, ended: np.uint64, kept: np.uint64, decay: float) -> 
         arrays["shape"][place] *= decay ** float(last - arrays["last"][place])
         arrays["last"][place] = last
     arrays["shape"][new] += arrays["shape"][old]
-    for name in ("seen_exposure", "followed"):
-        arrays[name][new] = max(arrays[name][old], arrays[name][new])
+    seen = max(arrays["seen_exposure"][old], arrays["seen_exposure"][new])
+    for place in (old, new):
+        arrays["expected"][place] += arrays["base"][place] * (seen - arrays["seen_exposure"][place])
+    arrays["seen_exposure"][new] = seen
+    arrays["followed"][new] = max(arrays["followed"][old], arrays["followed"][new])
     _join_episodes(arrays, old, new)
     return {name: column if name == TOTALS else np.delete(column, old) for name, column in arrays.items()}
 
 
 def _join_episodes(arrays: Arrays, old: int, new: int) -> None:
-    if arrays["statistic"][old] <= 0.0:
+    if arrays["evidence"][old] <= 0.0:
         return
-    if arrays["statistic"][new] <= 0.0:
+    if arrays["evidence"][new] <= 0.0:
         for name in EPISODE:
             arrays[name][new] = arrays[name][old]
         return
-    for name in ("statistic", "base", "authors"):
+    for name in ("evidence", "base", "known", "authors", "expected"):
         arrays[name][new] += arrays[name][old]
-    for name in ("start_exposure", "since"):
-        arrays[name][new] = min(arrays[name][old], arrays[name][new])
+    arrays["since"][new] = min(arrays["since"][old], arrays["since"][new])
 
 
 def _split(arrays: Arrays, stays: np.uint64, new: np.uint64, share: float) -> Arrays:
@@ -90,7 +92,7 @@ def _split(arrays: Arrays, stays: np.uint64, new: np.uint64, share: float) -> Ar
     arrays["ids"][-1] = new
     arrays["shape"][-1] *= share
     arrays["shape"][place] *= 1.0 - share
-    arrays["statistic"][-1] = 0.0
+    arrays["evidence"][-1] = 0.0
     return arrays
 
 

@@ -26,15 +26,14 @@ DEFAULT_RATIOS = (1.5, 3.0, 6.0, 12.0)
 class EmergenceScores:
     """What one bucket says of each feature, in the order the features were given.
 
-    log_e: natural log of the bucket's e-value, above 0 favours a rise. statistic: natural log of the
-    sequential evidence, this bucket included. evidence: the same, but no more than the episode as a whole
-    gives: what to compare with a threshold. rate: expected share of authors, before this bucket. since:
-    first bucket of the running episode. observed, expected: authors since then. followed: mentioned here
-    and, not long ago, flagged or followed (see `Emergence.restart`). All of shape (features,).
+    log_e: natural log of the bucket's e-value, above 0 favours a rise. evidence: the same of the running
+    episode, this bucket included: what to compare with a threshold. rate: expected share of authors, before
+    this bucket. since: first bucket of the running episode. observed, expected: authors since then, at the
+    rate of then. followed: mentioned here and, not long ago, flagged or followed (see `Emergence.restart`).
+    All of shape (features,).
     """
 
     log_e: Floats
-    statistic: Floats
     evidence: Floats
     rate: Floats
     since: Buckets
@@ -56,19 +55,24 @@ class Emergence(AnomalyDetector):
     """Gamma-Poisson baseline of many sparse features with a sequential test of a rise.
 
     In a bucket, *y* distinct authors out of *n* mention a feature. Its baseline is a Gamma(a, b) rate with
-    exponential forgetting; the prior is the rate of a wider perimeter, worth `strength` mentions. No change:
-    y is negative binomial. Change: the same with the rate multiplied by one of `ratios`, equally likely. The
-    ratio of both is an e-value; evidence accumulates as the e-CUSUM M <- max(1, M) e. Under the baseline the
-    mean time to M >= c is at least c tests of the feature. A feature that is not mentioned costs nothing:
-    the silence before a mention is tested as one bucket, whose exposure is the sum of those passed.
+    exponential forgetting; the prior is the rate of a wider perimeter, worth up to `strength` mentions.
+
+    An episode begins with a mention and is judged as a whole, against the rate it began with: what it
+    teaches the baseline meanwhile does not excuse it. No change: its authors are negative binomial. Change:
+    the same with the rate multiplied by one of `ratios`, equally likely. The ratio of both is an e-value, its
+    logarithm the evidence; an episode ends where it is not above 0, as in a CUSUM. Under the baseline the
+    mean time to evidence log c is at least c tests of the feature. A feature that is not mentioned costs
+    nothing: silence adds to what its episode expected when it is next mentioned. After a half-life the
+    baseline has learned what an episode taught, and a new one begins.
 
     Parameters
     ----------
     half_life
         Buckets after which a mention weighs half; at least 1.
     strength
-        Weight of the prior rate, in mentions; above 0. Perimeters differ from the wider one in their rates by
-        about 1/sqrt(strength) of it.
+        Weight of the prior rate, in mentions, at most; above 0. Perimeters differ from the wider one in their
+        rates by about 1/sqrt(strength) of it. A prior is never worth more mentions than it lets expect of
+        this perimeter's history, its own mentions taken off: they are part of the wider perimeter's.
     ratios
         Multiples of the rate that count as a rise; each above 1.
     base_rate
@@ -76,12 +80,9 @@ class Emergence(AnomalyDetector):
     base_strength
         Weight of the base rate, in mentions; above 0 and small: most features are far rarer or far more
         frequent.
-    fade
-        Buckets after which evidence (its logarithm) weighs half; at least 1. A power below 1 of an e-value
-        is one too.
     dispersion
         Rates of ordinary subjects swell and shrink for days, by about 1/sqrt(dispersion) of themselves; an
-        episode as a whole must be beyond that; above 0.
+        episode must be beyond that; above 0, infinite where rates never move.
     warm_up
         Buckets that are learned without being judged; at least 0.
     follow
@@ -111,7 +112,6 @@ class Emergence(AnomalyDetector):
         ratios: Sequence[float] = DEFAULT_RATIOS,
         base_rate: float = 1e-5,
         base_strength: float = 1e-3,
-        fade: float = 14.0,
         dispersion: float = 1.0,
         warm_up: int = 28,
         follow: int = 28,
@@ -127,8 +127,6 @@ class Emergence(AnomalyDetector):
             raise ValueError(f"ratios is {ratios}; each must be above 1")
         if not 0 < base_rate < 1:
             raise ValueError(f"base_rate is {base_rate}; it must lie between 0 and 1")
-        if fade < 1:
-            raise ValueError(f"fade is {fade} buckets; it must be at least 1")
         if dispersion <= 0:
             raise ValueError(f"dispersion is {dispersion}; it must be above 0")
         if warm_up < 0:
@@ -140,7 +138,6 @@ class Emergence(AnomalyDetector):
         self.ratios = ratios
         self.base_rate = base_rate
         self.base_strength = base_strength
-        self.fade = fade
         self.dispersion = dispersion
         self.warm_up = warm_up
         self.follow = follow
@@ -199,9 +196,9 @@ class Emergence(AnomalyDetector):
     ) -> EmergenceScores:
         """Learn a bucket; returns the scores it had before it was learned. Arguments as in `score_many`.
 
-        looked_at: statistic that matters, such as a threshold. Where it is above 0, time is saved on what
-        lies below: `evidence` is not capped by the episode, and `log_e` is 0 for features that are mentioned
-        no more than expected, with no evidence before, or are not judged yet.
+        looked_at: evidence that matters, such as a threshold. Where it is above 0, time is saved on what
+        lies below: `log_e` and `evidence` are 0 for features that are mentioned no more than expected, with
+        no evidence before, and `log_e` also for those in an episode or not judged yet.
         """
         return self._step(features, counts, exposure, bucket, prior, season, looked_at, learn=True)
 
@@ -310,10 +307,11 @@ class Emergence(AnomalyDetector):
     def _constants(self, strength: float) -> kernel.Constants:
         return kernel.Constants(
             math.log(0.5) / self.half_life,
-            math.log(0.5) / self.fade,
             float(strength),
             self.base_rate,
+            self.base_strength,
             self.dispersion,
+            self.half_life,
             self.warm_up,
             self.follow,
             np.array(self.ratios, np.float64),

@@ -14,7 +14,6 @@ from detectors.emergence import DEFAULT_RATIOS, Emergence
 
 ENDLESS = 1e18
 """A half-life without effect."""
-OVER = 0.5
 
 
 def ids(*numbers: int) -> NDArray[np.uint64]:
@@ -29,11 +28,11 @@ def rates(*values: float) -> NDArray[np.float64]:
     return np.array(values, np.float64)
 
 
-# --- By hand: ratio 2 alone, so that e = 2^y ((B + n) / (B + 2n))^(A + y) -------------------------------
+# --- By hand: ratio 2 alone, so that e = 2^y ((k + m) / (k + 2m))^(k + y), m authors expected, k known ----
 
 
 def doubling(**changes: float) -> Emergence:
-    parameters: dict[str, Any] = {"half_life": 1, "strength": 1.0, "warm_up": 0, "fade": ENDLESS}
+    parameters: dict[str, Any] = {"half_life": 4, "strength": 1.0, "warm_up": 0, "dispersion": math.inf}
     return Emergence(ratios=(2.0,), **(parameters | changes))
 
 
@@ -41,57 +40,72 @@ def doubling(**changes: float) -> Emergence:
     ("y", "expected"), [(0, 2 / 3), (1, 8 / 9), (2, 32 / 27), (3, 128 / 81), (10, 2**10 * (2 / 3) ** 11)]
 )
 def test_the_first_bucket(y: int, expected: float) -> None:
-    # A = 1 mention of strength, B = 1 / 0.1.
+    # One author is expected, at a rate known by one mention.
     scores = doubling().score_many(ids(5), numbers(y), exposure=10, bucket=0, prior=rates(0.1))
     assert scores.log_e[0] == pytest.approx(math.log(expected))
-    assert scores.statistic[0] == scores.log_e[0]
+    assert scores.evidence[0] == scores.log_e[0]
     assert scores.rate[0] == pytest.approx(0.1)
     assert (scores.since[0], scores.observed[0], scores.expected[0]) == (0, y, pytest.approx(1.0))
 
 
-def test_the_second_bucket_remembers_half() -> None:
+def test_an_episode_is_judged_by_the_rate_it_began_with() -> None:
     detector = doubling()
-    detector.learn_many(ids(5), numbers(6), exposure=10, bucket=0, prior=rates(0.1))
-    # Evidence 2^6 (20 / 30)^7; then A = 6 / 2 + 1, B = 10 / 2 + 10.
-    scores = detector.score_many(ids(5), numbers(2), exposure=15, bucket=1, prior=rates(0.1))
-    assert scores.rate[0] == pytest.approx(4 / 15)
-    assert scores.log_e[0] == pytest.approx(math.log(4 * (30 / 45) ** 6))
-    assert scores.statistic[0] == pytest.approx(math.log(2**6 * (2 / 3) ** 7 * 4 * (2 / 3) ** 6))
-    assert (scores.since[0], scores.observed[0], scores.expected[0]) == (0, 8, pytest.approx(0.1 * 25))
+    detector.learn_many(ids(5), numbers(6), exposure=10, bucket=0, prior=rates(0.02))
+    # Of 0.2 authors expected at first the prior is worth no more. After half a half-life it lets expect
+    # less than what is left of those heard: it adds base_strength alone.
+    scores = detector.score_many(ids(5), numbers(2), exposure=15, bucket=2, prior=rates(0.02))
+    known = 6 * 0.5**0.5 + 1e-3
+    rate = known / (10 * 0.5**0.5 + 1e-3 / 0.02)
+    assert scores.rate[0] == pytest.approx(rate)
+    now = rate * 15
+    assert scores.log_e[0] == pytest.approx(math.log(4 * ((known + now) / (known + 2 * now)) ** (known + 2)))
+    # 0.5 authors were expected of 25, and eight came.
+    assert scores.evidence[0] == pytest.approx(math.log(2**8 * (0.7 / 1.2) ** 8.2))
+    assert (scores.since[0], scores.observed[0], scores.expected[0]) == (0, 8, pytest.approx(0.5))
 
 
-def test_silence_between_two_mentions_is_one_test() -> None:
+def test_silence_adds_to_what_an_episode_expected() -> None:
     detector = doubling()
     detector.learn_many(ids(5), numbers(8), exposure=10, bucket=0, prior=rates(0.1))
     detector.learn_many(ids(), numbers(), exposure=5, bucket=1)
-    # Evidence 2^8 (20 / 30)^9; then A = 8 / 4 + 1, B = (10 / 2 + 5) / 2 + 10, and 5 authors kept silent.
     scores = detector.score_many(ids(5), numbers(2), exposure=15, bucket=2, prior=rates(0.1))
-    before = math.log(2**8 * (2 / 3) ** 9 * (15 / 20) ** 3)
-    assert before > OVER
-    assert scores.statistic[0] == pytest.approx(before + math.log(4 * (30 / 45) ** 5))
-    assert (scores.since[0], scores.observed[0], scores.expected[0]) == (0, 10, pytest.approx(0.1 * 30))
+    assert scores.evidence[0] == pytest.approx(math.log(2**10 * (4 / 7) ** 11))
+    assert (scores.since[0], scores.observed[0], scores.expected[0]) == (0, 10, pytest.approx(3.0))
 
 
-def test_an_episode_that_silence_ends_begins_anew() -> None:
+@pytest.mark.parametrize(("silent", "since"), [(20, 0), (30, 2)])
+def test_an_episode_that_silence_ends_begins_anew(silent: int, since: int) -> None:
     detector = doubling()
     detector.learn_many(ids(5), numbers(5), exposure=10, bucket=0, prior=rates(0.1))
-    detector.learn_many(ids(), numbers(), exposure=5, bucket=1)
-    # 2^5 (20 / 30)^6 (15 / 20)^2.25 is above 1, yet below e^OVER.
-    assert 0 < math.log(2**5 * (2 / 3) ** 6 * (15 / 20) ** 2.25) < OVER
+    detector.learn_many(ids(), numbers(), exposure=silent, bucket=1)
+    # Five authors for three expected, or for four.
+    assert 2**5 * (4 / 7) ** 6 > 1 > 2**5 * (5 / 9) ** 6
     scores = detector.score_many(ids(5), numbers(2), exposure=15, bucket=2, prior=rates(0.1))
-    assert scores.statistic[0] == scores.log_e[0]
-    assert (scores.since[0], scores.observed[0]) == (2, 2)
-    assert scores.expected[0] == pytest.approx(2.25 / 15 * 15)
+    assert (scores.since[0], scores.observed[0]) == (since, 2 if since else 7)
+    assert (scores.evidence[0] == scores.log_e[0]) == (since == 2)
 
 
-def test_evidence_fades() -> None:
-    detector = doubling(fade=2)
+@pytest.mark.parametrize(("bucket", "since"), [(3, 0), (4, 4)])
+def test_an_episode_lasts_a_half_life_at_most(bucket: int, since: int) -> None:
+    detector = doubling()
     detector.learn_many(ids(5), numbers(9), exposure=10, bucket=0, prior=rates(0.1))
-    detector.learn_many(ids(), numbers(), exposure=0, bucket=1)
-    # Two buckets and no author later, half of log(2^9 (20 / 30)^10); A = 9 / 4 + 1, B = 10 / 4 + 10.
-    scores = detector.score_many(ids(5), numbers(0), exposure=25, bucket=2, prior=rates(0.1))
-    expected = math.log(2**9 * (2 / 3) ** 10) / 2 + 3.25 * math.log(37.5 / 62.5)
-    assert scores.statistic[0] == pytest.approx(expected)
+    scores = detector.score_many(ids(5), numbers(9), exposure=10, bucket=bucket, prior=rates(0.1))
+    assert (scores.since[0], scores.observed[0]) == (since, 9 if since else 18)
+
+
+@pytest.mark.parametrize(
+    ("heard", "others"),
+    [
+        (0, 1.0),  # the prior lets expect three authors of 30: more than its strength
+        (5, 0.5),  # half of five are left, and three less these
+        (8, 0.01),  # four are left: what was heard here is more than the prior knows
+    ],
+)
+def test_a_prior_is_worth_what_others_said(heard: int, others: float) -> None:
+    detector = doubling(base_strength=0.01)
+    detector.learn_many(ids(5), numbers(heard), exposure=20, bucket=0, prior=rates(0.1))
+    scores = detector.score_many(ids(5), numbers(0), exposure=20, bucket=4, prior=rates(0.1))
+    assert scores.rate[0] == pytest.approx((heard / 2 + others) / (10 + others / 0.1))
 
 
 def test_a_gap_of_buckets_forgets_as_much_as_buckets_do() -> None:
@@ -106,29 +120,17 @@ def test_a_gap_of_buckets_forgets_as_much_as_buckets_do() -> None:
 @pytest.mark.parametrize(
     ("dispersion", "y", "evidence"),
     [
-        # One author is expected and twenty are heard: 2^20 ((D + 1) / (D + 2))^(20 + D).
-        (0.5, 20, math.log(2**20 * (1.5 / 2.5) ** 20.5)),
-        (0.8, 20, math.log(2**20 * (1.8 / 2.8) ** 20.8)),
-        (0.5, 3, math.log(2**3 * (1.5 / 2.5) ** 3.5)),
-        # Otherwise the statistic, 2^20 (40 / 60)^21.
-        (1.0, 20, math.log(2**20 * (2 / 3) ** 21)),
-        (1e6, 20, math.log(2**20 * (2 / 3) ** 21)),
+        # One author is expected, at a rate known by one mention: k = D / (D + 1).
+        (1.0, 20, math.log(2**20 * (1.5 / 2.5) ** 20.5)),
+        (4.0, 20, math.log(2**20 * (1.8 / 2.8) ** 20.8)),
+        (1.0, 3, math.log(2**3 * (1.5 / 2.5) ** 3.5)),
+        (math.inf, 20, math.log(2**20 * (2 / 3) ** 21)),
     ],
 )
-def test_evidence_is_no_more_than_the_whole_episode_gives(dispersion: float, y: int, evidence: float) -> None:
+def test_rates_that_swell_by_themselves_prove_less(dispersion: float, y: int, evidence: float) -> None:
     detector = doubling(dispersion=dispersion)
     scores = detector.score_many(ids(5), numbers(y), exposure=20, bucket=0, prior=rates(0.05))
-    assert scores.statistic[0] == pytest.approx(math.log(2**y * (2 / 3) ** (y + 1)))
     assert scores.evidence[0] == pytest.approx(evidence)
-
-
-def test_an_episode_is_judged_by_all_it_heard() -> None:
-    detector = doubling(dispersion=0.5)
-    detector.learn_many(ids(5), numbers(20), exposure=40, bucket=0, prior=rates(0.025))
-    scores = detector.score_many(ids(5), numbers(30), exposure=40, bucket=1, prior=rates(0.025))
-    # 50 authors for two expected.
-    assert scores.evidence[0] == pytest.approx(math.log(2**50 * (2.5 / 4.5) ** 50.5))
-    assert scores.evidence[0] < scores.statistic[0]
 
 
 def test_a_season_raises_what_is_expected() -> None:
@@ -149,11 +151,12 @@ def test_without_a_wider_perimeter_the_base_rate_counts_a_little() -> None:
 def test_warm_up_learns_without_judging() -> None:
     detector, warm = doubling(warm_up=0), doubling(warm_up=3)
     for bucket in range(10, 16):
-        plain = detector.learn_many(ids(5), numbers(9), exposure=10, bucket=bucket, prior=rates(0.1))
-        scores = warm.learn_many(ids(5), numbers(9), exposure=10, bucket=bucket, prior=rates(0.1))
+        heard = numbers(1 if bucket < 13 else 9)
+        plain = detector.learn_many(ids(5), heard, exposure=10, bucket=bucket, prior=rates(0.1))
+        scores = warm.learn_many(ids(5), heard, exposure=10, bucket=bucket, prior=rates(0.1))
         assert scores.log_e[0] == plain.log_e[0]
-        assert (scores.statistic[0] > 0) == (bucket >= 13)
-        assert scores.since[0] == max(bucket if bucket < 13 else 13, 10)
+        assert (scores.evidence[0] > 0) == (bucket >= 13)
+        assert scores.since[0] == min(bucket, 13)
 
 
 def test_restart_begins_the_evidence_anew_and_keeps_what_was_learned() -> None:
@@ -163,7 +166,7 @@ def test_restart_begins_the_evidence_anew_and_keeps_what_was_learned() -> None:
     scores = detector.score_many(ids(5, 6), numbers(2, 2), exposure=15, bucket=1, prior=rates(0.1, 0.1))
     assert scores.log_e[0] == scores.log_e[1]
     assert scores.rate[0] == scores.rate[1]
-    assert scores.statistic[0] == scores.log_e[0] < scores.statistic[1]
+    assert scores.evidence[0] == scores.log_e[0] < scores.evidence[1]
     assert scores.since.tolist() == [1, 0]
 
 
@@ -179,7 +182,8 @@ def test_restart_begins_the_evidence_anew_and_keeps_what_was_learned() -> None:
 )
 def test_log_e_is_scipys_ratio(y: int, silent: int, strength: float, prior: float) -> None:
     n = y + silent + 1
-    detector = Emergence(strength=strength, warm_up=0)
+    detector = Emergence(strength=strength, warm_up=0, dispersion=math.inf)
+    strength = min(strength, max(detector.base_strength, prior * n))
     scores = detector.score_many(ids(5), numbers(y), exposure=n, bucket=0, prior=rates(prior))
     scale = strength / prior
     same = stats.nbinom.logpmf(y, strength, scale / (scale + n))
@@ -187,15 +191,19 @@ def test_log_e_is_scipys_ratio(y: int, silent: int, strength: float, prior: floa
     assert scores.log_e[0] == pytest.approx(np.logaddexp.reduce(change) - math.log(4) - same, abs=1e-6)
 
 
-@pytest.mark.parametrize(("strength", "prior"), [(4.0, 0.002), (0.5, 0.01), (100.0, 0.005)])
-def test_the_mean_e_value_is_one_where_nothing_changes(strength: float, prior: float) -> None:
+@pytest.mark.parametrize("dispersion", [math.inf, 2.0])
+@pytest.mark.parametrize(("strength", "prior"), [(4.0, 0.002), (0.5, 0.01), (20.0, 0.005)])
+def test_the_mean_e_value_is_one_where_nothing_changes(
+    strength: float, prior: float, dispersion: float
+) -> None:
     n = 4_000
-    detector = Emergence(strength=strength, warm_up=0)
+    detector = Emergence(strength=strength, warm_up=0, dispersion=dispersion)
     y = np.arange(n + 1)
     scores = detector.score_many(
         y.astype(np.uint64) + np.uint64(1), y, exposure=n, bucket=0, prior=np.full(n + 1, prior)
     )
-    log_probability = stats.nbinom.logpmf(y, strength, strength / (strength + prior * n))
+    shape = 1 / (1 / strength + 1 / dispersion)
+    log_probability = stats.nbinom.logpmf(y, shape, shape / (shape + prior * n))
     assert np.exp(log_probability + scores.log_e).sum() == pytest.approx(1, abs=2e-3)
 
 
@@ -210,7 +218,7 @@ def test_false_alarms_are_rarer_than_one_in_c_tests(mean: float, dispersion: flo
     chance = np.random.default_rng(20240501)
     prior = np.full(features, mean / n)
     own = chance.gamma(strength, mean / strength, features)
-    detector = Emergence(half_life=ENDLESS, strength=strength, fade=ENDLESS, warm_up=0)
+    detector = Emergence(half_life=ENDLESS, strength=strength, warm_up=0)
     everything = np.arange(1, features + 1, dtype=np.uint64)
     alarms = tests = 0
     for bucket in range(buckets):
@@ -229,9 +237,9 @@ def test_a_rise_is_found_at_once_and_a_steady_rate_never() -> None:
     detector = Emergence(warm_up=0)
     for bucket in range(60):
         scores = detector.learn_many(ids(5, 6), numbers(2, 2), exposure=40, bucket=bucket)
-        assert scores.statistic.max() < math.log(1_000)
+        assert scores.evidence.max() < math.log(1_000)
     scores = detector.learn_many(ids(5, 6), numbers(20, 2), exposure=40, bucket=60)
-    assert scores.statistic[0] > math.log(100) > 1 > scores.statistic[1]
+    assert scores.evidence[0] > math.log(100) > 1 > scores.evidence[1]
     assert scores.since[0] == 60
 
 
@@ -245,7 +253,6 @@ def test_a_rise_is_found_at_once_and_a_steady_rate_never() -> None:
         ({"strength": 0}, "must be above 0"),
         ({"base_strength": 0}, "must be above 0"),
         ({"dispersion": 0}, "dispersion is 0"),
-        ({"fade": 0.9}, "fade is 0.9 buckets"),
         ({"ratios": ()}, "each must be above 1"),
         ({"ratios": (3.0, 1.0)}, "each must be above 1"),
         ({"base_rate": 0.0}, "between 0 and 1"),

@@ -212,14 +212,14 @@ def test_the_new_part_of_a_split_has_its_share_of_the_past_and_no_evidence() -> 
     arrays = split.state_arrays()
     assert arrays["ids"].tolist() == [4, 6, 8]
     assert arrays["shape"].tolist() == pytest.approx([7.5, 2.5, 1.0])
-    assert arrays["statistic"][1] == 0 < arrays["statistic"][0]
+    assert arrays["evidence"][1] == 0 < arrays["evidence"][0]
 
 
 def test_a_merge_discounts_both_pasts_to_the_later_mention() -> None:
     gathering = Emergence(half_life=1, warm_up=0)
     gathering.learn_many(np.array([4], np.uint64), np.array([8]), exposure=50, bucket=0)
     gathering.learn_many(np.array([8], np.uint64), np.array([3]), exposure=50, bucket=2)
-    before = gathering.state_arrays()["statistic"]
+    before = gathering.state_arrays()["evidence"]
     merged = with_merges_and_splits(
         gathering, np.array([[8, 4], [99, 4]], np.uint64), np.empty((0, 2), np.uint64), np.empty(0)
     )
@@ -227,7 +227,7 @@ def test_a_merge_discounts_both_pasts_to_the_later_mention() -> None:
     assert arrays["ids"].tolist() == [4]
     assert arrays["shape"].tolist() == pytest.approx([8 / 4 + 3])
     assert arrays["last"].tolist() == [2]
-    assert arrays["statistic"][0] == pytest.approx(before.sum())
+    assert arrays["evidence"][0] == pytest.approx(before.sum())
     assert (arrays["authors"][0], arrays["since"][0]) == (11, 0)
 
 

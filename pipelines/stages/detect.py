@@ -47,7 +47,7 @@ class Detection:
 
     half_life: how fast the past fades. warm_up: learned, not judged. window: how long an author, a copy and
     a supporting event are remembered. false_alerts: budget, a perimeter a year. min_authors: below, silence.
-    strength, fade, dispersion: see `Emergence`. forget_below: discounted authors below which a feature is
+    strength, dispersion: see `Emergence`. forget_below: discounted authors below which a feature is
     dropped, looked at every `forget_every` buckets. urgent: ids of themes that cannot wait.
     """
 
@@ -57,7 +57,6 @@ class Detection:
     false_alerts: float = 0.25
     min_authors: int = 5
     strength: float = 1.0
-    fade: float = 14.0
     dispersion: float = 1.0
     ratios: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0)
     buckets_a_year: float = 365.0
@@ -71,7 +70,6 @@ class Detection:
             half_life=self.half_life,
             strength=self.strength,
             ratios=self.ratios,
-            fade=self.fade,
             dispersion=self.dispersion,
             warm_up=self.warm_up,
             follow=self.window,

@@ -30,7 +30,6 @@ PROBED = pa.schema(
         pa.field("prior", pa.float64()),
         pa.field("season", pa.float64(), nullable=False),
         pa.field("rate", pa.float64(), nullable=False),
-        pa.field("statistic", pa.float64(), nullable=False),
         pa.field("evidence", pa.float64(), nullable=False),
         pa.field("threshold", pa.float64(), nullable=False),
         pa.field("since", pa.int32(), nullable=False),
@@ -147,7 +146,7 @@ class Probing:
         detection = self._detection
         feature = np.array([probe.feature], np.uint64)
         bars = detection.bars(feature, np.array([detection.threshold(tests)]))
-        names = ("rate", "statistic", "evidence", "since", "observed", "expected")
+        names = ("rate", "evidence", "since", "observed", "expected")
         self._rows.append(
             {
                 "bucket": bucket,
