@@ -156,6 +156,18 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
     return text, used
 
 
+def is_charset(name: str) -> bool:
+    """Whether `decode` can make use of a declared encoding.
+
+    >>> is_charset("latin-1"), is_charset("utf-88"), is_charset("base64")
+    (True, False, False)
+    """
+    try:
+        return codecs.lookup(name).name not in _NOT_CHARSETS and "".encode(name) is not None
+    except (LookupError, ValueError):
+        return False
+
+
 def _decode_marked(data: bytes) -> tuple[str, str] | None:
     for mark, name in _BOMS:
         if data.startswith(mark):

@@ -168,12 +168,13 @@ def _labels(node: Perimeter) -> frozenset[str]:
     return frozenset(own - {""})
 
 
-def read_perimeters(path: Path) -> PerimeterTree:
+def read_perimeters(path: Path, *, root: str | None = None) -> PerimeterTree:
     """Read a tree from a CSV with the columns `perimeter`, and if wanted `name` and `aliases` (split by `|`).
 
-    Parents that are not listed are made. Raises SettingsError listing every fault with its line.
+    root: the organisation's, which the tree's must be; any where None. Parents that are not listed are made.
+    Raises SettingsError listing every fault, with its line where it has one.
     """
-    return _Reader(path).read()
+    return _Reader(path).read(root)
 
 
 class _Reader:
@@ -186,7 +187,7 @@ class _Reader:
         self.aliases: dict[str, int] = {}
         self.faults: list[str] = []
 
-    def read(self) -> PerimeterTree:
+    def read(self, root_wanted: str | None) -> PerimeterTree:
         rows = self._rows()
         for line, row in rows:
             self._add(line, row)
@@ -197,6 +198,11 @@ class _Reader:
             first = next(iter(self.nodes)).split("/")[0]
             self._fault(
                 line, f"a second root {root!r}, the first is {first!r}; every path starts at one root"
+            )
+        if root_wanted is not None and roots and root_wanted not in roots:
+            self.faults.append(
+                f"{self.path}: the tree's root is '{next(iter(self.nodes)).split('/')[0]}' but "
+                f"organisation.root is '{root_wanted}'; they must be the same"
             )
         if self.faults:
             raise SettingsError("\n".join(self.faults))

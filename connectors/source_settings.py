@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.files import is_charset
 from connectors.template import Template
 
 _SPAN = re.compile(r"^\s*(\d+)\s*(s|min|h|d|w)\s*$")
@@ -60,6 +61,13 @@ def check_delimiter(value: str) -> str:
     """Accept one character that can stand between fields."""
     if len(value) != 1 or value in '"\r\n':
         raise ValueError("must be one character, such as ;")
+    return value
+
+
+def check_charset(value: str) -> str:
+    """Accept the name of an encoding of text."""
+    if not is_charset(value):
+        raise ValueError("must be an encoding such as utf-8 or cp1252; without the key it is found")
     return value
 
 
@@ -119,6 +127,12 @@ class Window(Model):
     first: date = date(1990, 1, 1)
     last: date | None = None
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last is not None and self.first > self.last:
+            raise ValueError(f"first is {self.first}, last is {self.last}; first must not be after last")
+        return self
+
 
 class CommonSource(Model):
     """Settings every kind of source has."""
@@ -135,7 +149,7 @@ class CommonSource(Model):
     grace: Span = timedelta(days=3)
     """How late a live event may arrive and still count where it happened."""
     window: Window = Window()
-    encoding: str | None = None
+    encoding: Annotated[str, AfterValidator(check_charset)] | None = None
     """Found from the bytes where absent."""
 
     @field_validator("perimeter")

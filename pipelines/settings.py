@@ -8,12 +8,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
-from connectors.errors import SettingsError
+from connectors.errors import SettingsError, StoreError
 from connectors.files import at_home
 from connectors.source_settings import Model, Slug, SourceSettings, Step, Zone, matching
-from pipelines.settings_faults import NAMES_DIFFER, form_faults, unmet, unmet_sources
+from pipelines.settings_faults import NAMES_DIFFER, form_faults, tree_faults, unmet, unmet_sources
 
 if TYPE_CHECKING:
     from pipelines.stages.detect import Detection
@@ -54,10 +54,22 @@ class LogPlace(Model):
     path: str = "log"
 
 
+def _check_dsn(dsn: str) -> str:
+    if dsn:
+        # The driver takes a while to import, and most settings leave the DSN empty.
+        from connectors.store.connection import check_dsn
+
+        try:
+            check_dsn(dsn)
+        except StoreError as error:
+            raise ValueError(str(error)) from None
+    return dsn
+
+
 class StorePlace(Model):
     """Where signals go: a PostgreSQL by its DSN, or the embedded one in a folder."""
 
-    dsn: str = ""
+    dsn: Annotated[str, AfterValidator(_check_dsn)] = ""
     folder: str = "store"
 
 
@@ -151,15 +163,11 @@ class Settings(Model):
 def load_settings(file: Path) -> Settings:
     """Read and validate a settings file; SettingsError lists every fault, one a line.
 
-    What the file names must be there. Sources may be gone once they are in the log: where nothing else is
-    wrong, only those who read them look.
+    What the file names must be there. Sources may be gone once they are in the log, and not every command
+    reads the tree: where nothing else is wrong, only those who read them look.
     """
     try:
-        content = tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise SettingsError(f"{file}: no such file; `vigie init DIR` writes one to start from") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: cannot be read: {error}") from error
+        content = tomllib.loads(_text_of(file))
     except ValueError as error:
         raise SettingsError(f"{file}: not TOML: {error}") from error
     faults: list[str] = []
@@ -170,6 +178,24 @@ def load_settings(file: Path) -> Settings:
     faults += unmet(content, file.parent)
     if faults:
         faults += unmet_sources(content, file.parent)
-        raise SettingsError("\n".join(f"{file}: {fault}" for fault in faults))
+        named = (f"{file}: {fault}" for fault in faults)
+        raise SettingsError("\n".join([*named, *tree_faults(content, file.parent)]))
     settings._base = file.parent
     return settings
+
+
+def _text_of(file: Path) -> str:
+    """The file's text, without a byte-order mark; SettingsError where it cannot be read."""
+    if file.is_dir():
+        raise SettingsError(f"{file}: is a folder; name the settings file, such as {file / DEFAULT_NAME}")
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        raise SettingsError(f"{file}: no such file; `vigie init DIR` writes one to start from") from error
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + error.object.count(b"\n", 0, error.start)
+        raise SettingsError(f"{file}:{line}: is not UTF-8; save it as UTF-8") from error

@@ -1,19 +1,25 @@
 """Faults of `vigie.toml` in plain words, each with its key, its value and the rule."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from connectors.errors import SettingsError
 from connectors.files import at_home, is_there
+from connectors.perimeters import read_perimeters, slugify
 from pipelines.lexicon import FOLDER, has_lexicon
 from pipelines.rules import rule_of
 
 NAMES_DIFFER = "source names must differ: {} stands twice"
 
 _WITHOUT_VALUE = frozenset({"missing", "extra_forbidden", "union_tag_not_found"})
+
+_SECRET = "store.dsn"
+"""It may hold a password: only its scheme is shown."""
 
 _NAMED: Sequence[tuple[str, str, Callable[[Path], bool], str]] = (
     ("organisation", "tree", Path.is_file, "file"),
@@ -32,7 +38,10 @@ def form_faults(content: Mapping[str, Any], error: ValidationError) -> Iterator[
         if fault["type"].startswith("union_tag_"):
             location, value = (*location, "kind"), value.get("kind")
         rules.append(rule_of(fault))
-        yield _fault(_key(location, content), None if fault["type"] in _WITHOUT_VALUE else value, rules[-1])
+        key = _key(location, content)
+        if key == _SECRET:
+            value = _scheme(value)
+        yield _fault(key, None if fault["type"] in _WITHOUT_VALUE else value, rules[-1])
     names = [source.get("name") for _, source in _sources(content)]
     twice = sorted({name for name in names if isinstance(name, str) and names.count(name) > 1})
     if twice and NAMES_DIFFER.format(", ".join(twice)) not in rules:
@@ -63,6 +72,25 @@ def unmet_sources(content: Mapping[str, Any], base: Path) -> Iterator[str]:
         path = source.get("path")
         if isinstance(path, str) and path and not is_there(base, path):
             yield _fault(f"source[{number}].path", path, _not_there("file or folder", base))
+
+
+def tree_faults(content: Mapping[str, Any], base: Path) -> list[str]:
+    """Faults of the CSV of perimeters, each with its file; none where it is not named or not there."""
+    tree, root = _at(content, "organisation", "tree"), _at(content, "organisation", "root")
+    if not isinstance(tree, str) or not (base / at_home(tree)).is_file():
+        return []
+    try:
+        # A root that is no slug is a fault of its own.
+        is_slug = isinstance(root, str) and root != "" and slugify(root) == root
+        read_perimeters(base / at_home(tree), root=root if is_slug else None)
+    except SettingsError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _scheme(dsn: object) -> str | None:
+    match = re.match(r"[a-z][a-z+]*://", dsn, re.IGNORECASE) if isinstance(dsn, str) else None
+    return f"{match[0]}..." if match else None
 
 
 def _not_there(what: str, base: Path) -> str:

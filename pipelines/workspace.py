@@ -59,13 +59,7 @@ class Workspace:
         organisation = self.settings.organisation
         if organisation.tree is None:
             return PerimeterTree(organisation.root)
-        tree = read_perimeters(self.settings.path(organisation.tree))
-        if tree.root != organisation.root:
-            raise SettingsError(
-                f"{self.settings.path(organisation.tree)}: the tree's root is '{tree.root}' but "
-                f"organisation.root is '{organisation.root}'; they must be the same"
-            )
-        return tree
+        return read_perimeters(self.settings.path(organisation.tree), root=organisation.root)
 
     @property
     def names(self) -> dict[str, str]:

@@ -174,13 +174,19 @@ def test_rules_over_several_keys(tmp_path: Path, change: tuple[str, str], key: s
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent.toml: no such file; `vigie init DIR`"):
         load_settings(tmp_path / "absent.toml")
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match=r"is a folder; name the settings file, such as .*vigie\.toml"):
         load_settings(tmp_path)
     assert "not TOML" in faults(tmp_path, "[organisation\n")[0]
     assert "not TOML" in faults(tmp_path, f"number = {'9' * 5000}")[0]
-    (tmp_path / "vigie.toml").write_bytes(b'name = "caf\xe9"')
-    with pytest.raises(SettingsError, match="cannot be read"):
+    (tmp_path / "vigie.toml").write_bytes(b'[organisation]\n\nname = "caf\xe9"')
+    with pytest.raises(SettingsError, match=r"vigie\.toml:3: is not UTF-8; save it as UTF-8$"):
         load_settings(tmp_path / "vigie.toml")
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    content = '[organisation]\r\nroot = "e"\r\nname = "E"\r\n'
+    (tmp_path / "vigie.toml").write_bytes(content.encode("utf-8-sig"))
+    assert load_settings(tmp_path / "vigie.toml").organisation.name == "E"
 
 
 # --- The version -----------------------------------------------------------------------------------------

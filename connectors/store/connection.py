@@ -40,6 +40,11 @@ _CONSTRAINTS = {
 }
 
 
+def check_dsn(dsn: str) -> None:
+    """StoreError, with the rule and without the DSN, where it is not one that `connect` understands."""
+    _parse(dsn)
+
+
 def connect(dsn: str) -> psycopg.Connection:
     """Connect to a server, in autocommit, in UTC.
 
