@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,7 +106,9 @@ def test_a_whole_log_has_no_finding(log: Path) -> None:
         (text, Path.unlink, "the segment is missing or damaged"),
         (text, change_text, "the Merkle root of its rows is not the one in its manifest"),
         (text, shuffle_rows, "the event ids of row group 0 are not those of the core file"),
-        (manifest, truncate, "not a manifest"),
+        (manifest, truncate, "not a manifest: it is not JSON: restore"),
+        (manifest, edit('"max_grace_s":0,', ""), "not a manifest: it lacks `max_grace_s`: restore"),
+        (manifest, edit('"max_grace_s":0', '"max_grace_s":[]'), "not a manifest: a value in it is not of"),
         (manifest, edit('"format":1', '"format":2'), "format 2, this version reads format 1"),
         (manifest, edit('"seq":3', '"seq":7'), "says generation 1, number 7: not those of its place"),
     ],
@@ -268,3 +271,23 @@ def test_the_root_of_salted_rows_is_the_tree_of_the_rfc(
 def test_a_tree_needs_a_leaf() -> None:
     with pytest.raises(ValueError, match="at least one leaf"):
         merkle.root([])
+
+
+def test_segments_that_no_manifest_names_are_found_and_readers_do_not_care(log: Path) -> None:
+    manifest(log, 4).unlink()
+    manifest(log, 3).unlink()
+    findings = list(EventLog(log).verify())
+    assert [finding.file for finding in findings] == [str(core(log, 3)), str(text(log, 3))]
+    assert all("no manifest names this segment" in finding.problem for finding in findings)
+    assert EventLog(log).rows == 20
+
+
+def test_a_segment_beside_a_record_without_one_is_an_orphan(log: Path) -> None:
+    shutil.copy(core(log, 3), core(log, 2))
+    [finding] = EventLog(log).verify()
+    assert finding.file == str(core(log, 2))
+
+
+def test_a_damaged_manifest_still_names_its_segment(log: Path) -> None:
+    truncate(manifest(log, 3))
+    assert [finding.file for finding in EventLog(log).verify()] == [str(manifest(log, 3))]

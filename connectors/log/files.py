@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from connectors.errors import LogError
-from connectors.log.layout import GENERATION, MANIFEST, manifests_folder
+from connectors.log.layout import GENERATION, MANIFEST, SEGMENT, manifests_folder, segments_folder
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,7 +37,7 @@ class LogFiles:
 
     def manifests(self) -> list[ManifestPlace]:
         """Every committed manifest, sorted. LogError if there is no log here."""
-        generations = [int(match[1]) for name in self._list("") if (match := GENERATION.match(name))]
+        generations = self._generations()
         if not generations:
             raise LogError(
                 f"{self.location}: there is no event log here: check the path, or ingest something first"
@@ -49,6 +49,16 @@ class LogFiles:
             matches = (MANIFEST.match(name) for name in self._list(folder))
             places += [ManifestPlace(generation, int(m[1]), f"{folder}/{m[0]}") for m in matches if m]
         return sorted(places)
+
+    def segments(self) -> list[tuple[int, int, str]]:
+        """Generation, number and path of every finished segment file, sorted; named by a manifest or not."""
+        return sorted(
+            (generation, int(match[1]), f"{folder}/{match[0]}")
+            for generation in self._generations()
+            for folder in (segments_folder(generation),)
+            for match in map(SEGMENT.match, self._list(folder))
+            if match
+        )
 
     def read(self, path: str) -> bytes:
         """A whole small file."""
@@ -82,6 +92,9 @@ class LogFiles:
                 f"{self.name(path)}: the segment is missing or damaged ({reason}): "
                 "restore it from a copy of the log"
             ) from error
+
+    def _generations(self) -> list[int]:
+        return [int(match[1]) for name in self._list("") if (match := GENERATION.match(name))]
 
     @cached_property
     def _resolved(self) -> tuple[Any, str]:

@@ -133,9 +133,20 @@ def from_bytes(content: bytes, *, name: str) -> Manifest:
         return _parse(found)
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise LogError(
-            f"{name}: not a manifest ({type(error).__name__}: {error}): "
-            "restore this file from a copy of the log"
+            f"{name}: not a manifest: {_fault_of(error)}: restore this file from a copy of the log"
         ) from error
+
+
+def _fault_of(error: Exception) -> str:
+    """What a damaged manifest lacks or gets wrong, in words."""
+    match error:
+        case KeyError():
+            return f"it lacks `{error.args[0]}`"
+        case json.JSONDecodeError() | UnicodeDecodeError():
+            return "it is not JSON"
+        case ValueError():
+            return str(error)
+    return "a value in it is not of the kind that belongs there"
 
 
 def _parse(found: dict[str, Any]) -> Manifest:

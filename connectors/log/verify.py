@@ -18,6 +18,10 @@ from connectors.log.manifest import Manifest, Segment, digest, from_bytes
 from connectors.log.segment import Index, index
 
 _BLOCK = 1 << 20
+_NAMED_BY_NONE = (
+    "no manifest names this segment: its manifest was lost (restore it from a copy of the log), or the "
+    "writer was stopped before the commit (the next one removes it); nobody reads its rows"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,15 @@ class Finding:
 def verify(files: LogFiles) -> Iterator[Finding]:
     """Every fault of every generation, in the chain's order, at most one a file; nothing if the log is whole.
 
+    Segment files that no manifest names come last: readers never look at them, but they may be all that is
+    left of manifests cut from the chain's end.
     Memory: one segment's cores and leaves, one row group of texts.
     """
     previous: Manifest | None = None
     previous_hash: str | None = None
     expected = 1
+    segments = files.segments()
+    without_segment = set()
     for place in files.manifests():
         name = files.name(place.path)
         if place.seq > expected:
@@ -59,7 +67,14 @@ def verify(files: LogFiles) -> Iterator[Finding]:
             yield Finding(name, fault)
         if manifest.segment and not _place_fault(manifest, place.generation, place.seq):
             yield from _verify_segment(files, manifest.segment)
+        if manifest.segment is None:
+            without_segment.add((place.generation, place.seq))
         previous, previous_hash = manifest, digest(content)
+    # Manifests are listed again: what a writer at work has committed since is no orphan.
+    named = {(place.generation, place.seq) for place in files.manifests()} - without_segment
+    for generation, seq, path in segments:
+        if (generation, seq) not in named:
+            yield Finding(files.name(path), _NAMED_BY_NONE)
 
 
 def _place_fault(manifest: Manifest, generation: int, seq: int) -> str | None:
