@@ -102,12 +102,19 @@ class Workspace:
     def secret(self) -> Secret:
         """The key, made on first use."""
         key = self.settings.path(self.settings.privacy.key_file)
-        if not key.exists() and self.log_path.is_dir() and EventLog(self.log_path).rows:
+        if not key.exists() and (kept := self._kept_under_a_key()):
             raise SecretError(
-                f"{key}: no such file, but the log {self.log_path} was written with a key: "
+                f"{key}: no such file, but {kept} was written with a key: "
                 "put the key file back; a new key would know nothing again"
             )
         return load_secret(key, log_folder=self.log_path, on_created=self.say)
+
+    def _kept_under_a_key(self) -> str | None:
+        """What a new key would not open, as messages name it."""
+        if self.log_path.is_dir() and EventLog(self.log_path).rows:
+            return f"the log {self.log_path}"
+        quarantine = self.settings.path(self.settings.privacy.quarantine)
+        return f"the quarantine {quarantine}" if any(quarantine.glob("*.jsonl")) else None
 
     @cached_property
     def quarantine(self) -> Quarantine:

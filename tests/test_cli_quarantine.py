@@ -1,5 +1,6 @@
 """Retrying quarantined rows: what a fix lets through leaves for the log, the rest stays."""
 
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -52,3 +53,23 @@ def test_listing_an_empty_quarantine_makes_no_key(tmp_path: Path, shop: ModuleTy
     assert shop.run_json("quarantine", "list", "--settings", settings) == []
     assert shop.run_json("quarantine", "purge", "--settings", settings) == {"purged": 0}
     assert not (tmp_path / "secret").exists()
+
+
+@pytest.mark.parametrize("command", ["show", "retry"])
+def test_looking_up_an_entry_where_there_is_none_makes_no_key(
+    tmp_path: Path, shop: ModuleType, command: str
+) -> None:
+    settings = shop.write_shop(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    result = shop.run("quarantine", command, "abcd", "--settings", settings)
+    assert result.exit_code == 7
+    assert "abcd: there is no such entry: quarantine is empty" in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_entries_kept_under_a_lost_key_get_no_new_one(settings: Path, shop: ModuleType) -> None:
+    for folder in ("log", "secret"):
+        shutil.rmtree(settings.parent / folder)
+    result = shop.run("quarantine", "list", "--settings", settings)
+    assert "was written with a key: put the key file back" in result.stderr
+    assert not (settings.parent / "secret").exists()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connectors.errors import VigieError
+from connectors.errors import QuarantineError, VigieError
 from pipelines.cli.accounts import accounts_json, in_words, print_accounts, reasons_of
 from pipelines.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, open_workspace
 from pipelines.cli.output import notice, plural, print_json, print_table, shown, warn
@@ -68,7 +68,7 @@ def show_entry(
     from connectors.payloads import payload_to_json
 
     workspace = open_workspace(settings)
-    entry = workspace.quarantine.show(entry_id)
+    entry = _find(workspace, entry_id)
     if as_json:
         print_json({**_header(entry), "payload": payload_to_json(entry.record.payload)})
         return
@@ -103,7 +103,7 @@ def retry_quarantine(
     Those that now pass leave quarantine for the log.
     """
     workspace = open_workspace(settings)
-    only = [workspace.quarantine.show(entry_id).id for entry_id in entry_ids] if entry_ids else None
+    only = [_find(workspace, entry_id).id for entry_id in entry_ids] if entry_ids else None
     accounts = workspace.retry(only)
     _warn_of_orphans(workspace)
     if as_json:
@@ -128,8 +128,15 @@ def purge_quarantine(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson 
 
 
 def _is_there(workspace: "Workspace") -> bool:
-    """Whether anything was ever quarantined; opening quarantine would otherwise make a secret key."""
-    return workspace.settings.path(workspace.settings.privacy.quarantine).is_dir()
+    """Whether anything is quarantined; opening quarantine would otherwise make a secret key."""
+    folder = workspace.settings.path(workspace.settings.privacy.quarantine)
+    return any(folder.glob("*.jsonl"))
+
+
+def _find(workspace: "Workspace", entry_id: str) -> "Entry":
+    if not _is_there(workspace):
+        raise QuarantineError(f"{entry_id}: there is no such entry: quarantine is empty")
+    return workspace.quarantine.show(entry_id)
 
 
 def _entries(workspace: "Workspace") -> Iterator["Entry"]:
