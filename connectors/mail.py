@@ -26,8 +26,8 @@ class Mail:
 
     A record's payload is the raw message, its mbox line included. An event's text is what the sender
     wrote, quotes and signature removed, after a `[Subject]` line if the settings want one. author: the
-    sender's address; own_id: Message-ID. Auto-replies, bounces, newsletters and messages without text
-    are set aside. zone: of a Date without offset, where the settings name none.
+    sender's address; own_id: Message-ID. Auto-replies, bounces, newsletters, messages without text
+    and empty files are set aside. zone: of a Date without offset, where the settings name none.
     """
 
     reasons: Mapping[str, str] = {
@@ -59,6 +59,8 @@ class Mail:
         payload = record.payload
         if not isinstance(payload, bytes):
             return rejection_of(payload, self.reasons) or _NOT_A_MESSAGE
+        if not payload:
+            return SetAside("empty_file")
         mail = parse_message(payload)
         if mail is None:
             return Rejected("not_mail", f"{len(payload)} bytes without From, Date, Subject or the like")

@@ -28,7 +28,7 @@ def read(path: Path, name: str) -> Iterator[Record]:
     """Messages of one file, in order, in constant memory; never raises for what the file holds.
 
     name: what records call the file. A message of an mbox keeps its `From ` line, and the record its line
-    number; members of a zip are named `name/member`. An empty file holds no message.
+    number; members of a zip are named `name/member`. A file without anything is one record, without bytes.
     """
     try:
         with path.open("rb") as stream:
@@ -46,7 +46,7 @@ def _read_messages(stream: IO[bytes], name: str) -> Iterator[Record]:
         first, number = stream.readline(_LINE_BYTES), number + 1
     if first.startswith(b"From "):
         yield from _split_mbox(first, stream, name, number=number)
-    elif first:
+    else:
         yield Record(name, 0, first + stream.read(MAX_MESSAGE_BYTES - len(first)))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors import mail_boxes
-from connectors.contract import Parsed, Record, Rejected
+from connectors.contract import Parsed, Record, Rejected, SetAside
 from connectors.mail import Mail
 from connectors.source_settings import MailSource
 
@@ -110,8 +110,11 @@ def test_zips_of_mailboxes_and_messages(tmp_path: Path) -> None:
         "boites.zip/a.mbox:1",
         "boites.zip/a.mbox:11",
         "boites.zip/b.eml",
+        "boites.zip/empty.mbox",
     ]
-    assert all(isinstance(source().parse(record), Parsed) for record in records)
+    *messages, empty = records
+    assert all(isinstance(source().parse(record), Parsed) for record in messages)
+    assert source().parse(empty) == SetAside("empty_file")
 
 
 def reason_of(records: list[Record]) -> list[str]:
@@ -140,4 +143,11 @@ def test_a_locked_or_damaged_zip_is_one_rejection(tmp_path: Path) -> None:
 def test_what_is_not_mail_is_rejected_not_skipped(tmp_path: Path) -> None:
     assert reason_of(read(tmp_path, "notes.txt", b"Bonjour\nceci n'est pas un mail")) == ["not_mail"]
     assert reason_of(read(tmp_path, "page.html", b"<html></html>")) == ["not_mail"]
-    assert read(tmp_path, "nothing.eml", b"") == []
+
+
+@pytest.mark.parametrize("name", ["nothing.eml", "nothing.mbox"])
+@pytest.mark.parametrize("data", [b"", b"\n\r\n", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_one_record_set_aside(tmp_path: Path, name: str, data: bytes) -> None:
+    records = read(tmp_path, name, data)
+    assert records == [Record(name, 0, b"")]
+    assert source().parse(records[0]) == SetAside("empty_file")

@@ -86,9 +86,13 @@ def test_lines_are_physical(tmp_path: Path) -> None:
     assert texts(rows) == ["un\ndeux\n\ntrois", "quatre"]
 
 
-def test_empty_file_and_header_alone_have_no_records(tmp_path: Path) -> None:
-    assert read(tmp_path, "") == []
-    assert read(tmp_path, "\n\n") == []
+@pytest.mark.parametrize("content", ["", "\n\n", "\ufeff"])
+def test_an_empty_file_is_one_record_set_aside(tmp_path: Path, content: str) -> None:
+    [(record, outcome)] = read(tmp_path, content)
+    assert (record.line, outcome) == (0, SetAside("empty_file"))
+
+
+def test_a_header_alone_has_no_records(tmp_path: Path) -> None:
     assert read(tmp_path, "date,avis\n") == []
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.contract import Parsed, Rejected
+from connectors.contract import Parsed, Rejected, SetAside
 from connectors.source_settings import TableSource
 from connectors.tables import Table
 
@@ -106,10 +106,19 @@ def test_malformed_json_is_one_rejection(tmp_path: Path, content: str, tables: M
     assert tables.rejections(tables.read(tmp_path, "t.json")) == [(0, "unreadable_file")]
 
 
-def test_empty_json_has_no_records(tmp_path: Path, tables: ModuleType) -> None:
-    for content in ("", " \n", "[]", "\ufeff"):
-        (tmp_path / "t.json").write_text(content, encoding="utf-8")
-        assert tables.read(tmp_path, "t.json") == []
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+@pytest.mark.parametrize("content", ["", " \n", "\ufeff"])
+def test_an_empty_file_is_one_record_set_aside(
+    tmp_path: Path, name: str, content: str, tables: ModuleType
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    [(record, outcome)] = tables.read(tmp_path, name)
+    assert (record.line, outcome) == (0, SetAside("empty_file"))
+
+
+def test_an_empty_list_has_no_records(tmp_path: Path, tables: ModuleType) -> None:
+    (tmp_path / "t.json").write_text("[]", encoding="utf-8")
+    assert tables.read(tmp_path, "t.json") == []
 
 
 def test_values_json_cannot_carry_further(tmp_path: Path, tables: ModuleType) -> None:
@@ -151,6 +160,7 @@ def test_any_bytes_as_json(content: bytes | str, tables: ModuleType) -> None:
 
 JSON_ROWS = st.lists(
     st.fixed_dictionaries({"date": st.just("2024-03-12"), "avis": st.text(min_size=1), "n": st.integers()}),
+    min_size=1,
     max_size=8,
 )
 

@@ -14,6 +14,7 @@ from connectors.files import decode
 Format = Literal["csv", "workbook", "json", "jsonl", "parquet", "archive"]
 
 _SAMPLE_BYTES = 1 << 20
+_BLANK_BYTES = 4096
 _SAMPLE_CHARACTERS = 1 << 16
 _SAMPLE_ROWS = 200
 _DELIMITERS = ",;\t|"
@@ -40,6 +41,13 @@ def format_of(path: Path) -> Format:
     if suffix in (".csv", ".tsv", ".tab", ".txt"):
         return "csv"
     return "json" if suffix == ".json" or _starts_json(head) else "csv"
+
+
+def is_blank(path: Path) -> bool:
+    """Whether a file holds nothing but white space, if that. Raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        head = file.read(_BLANK_BYTES)
+    return len(head) < _BLANK_BYTES and not head.removeprefix(codecs.BOM_UTF8).strip()
 
 
 def _is_workbook(path: Path) -> bool:

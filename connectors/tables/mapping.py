@@ -9,7 +9,7 @@ from typing import Any, Final
 from connectors.contract import Outcome, Parsed, Rejected, SetAside
 from connectors.source_settings import TableSource
 from connectors.tables.cells import EXACT, clean, identifier
-from connectors.tables.rows import DAY_FIRST, DETAIL, FAULT, column_key
+from connectors.tables.rows import DAY_FIRST, DETAIL, EMPTY_FILE, FAULT, column_key
 from connectors.template import Template
 from connectors.values import Scale, parse_time
 
@@ -86,6 +86,8 @@ class RowParser:
         """The outcome of one row."""
         if FAULT in payload:
             return Rejected(str(payload[FAULT]), str(payload.get(DETAIL, "")))
+        if EMPTY_FILE in payload:
+            return SetAside("empty_file")
         try:
             return self._outcome(payload)
         except _UnreadableCellError as error:

@@ -23,10 +23,12 @@ RAW = "vigie:raw"
 """The line as it stands, where it could not be cut into cells."""
 EXTRA = "vigie:extra"
 """Cells beyond the last column."""
+EMPTY_FILE = "vigie:empty_file"
+"""There is nothing in the file at all, not even a header."""
 DAY_FIRST = "vigie:day_first"
 """What the whole column of dates says of 03/04/2024, where it says something."""
 
-RESERVED = frozenset({FAULT, DETAIL, RAW, EXTRA, DAY_FIRST})
+RESERVED = frozenset({FAULT, DETAIL, RAW, EXTRA, EMPTY_FILE, DAY_FIRST})
 
 _MOST_NAMES = 60
 _LONGEST_NAME = 60

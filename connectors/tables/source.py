@@ -8,11 +8,11 @@ from connectors.contract import Outcome, Record, Rejected
 from connectors.files import expand, relative_name
 from connectors.source_settings import TableSource
 from connectors.tables.csv_rows import read_csv
-from connectors.tables.detect import Format, format_of
+from connectors.tables.detect import Format, format_of, is_blank
 from connectors.tables.json_rows import read_json, read_jsonl
 from connectors.tables.mapping import RowParser, lookup
 from connectors.tables.parquet_rows import read_parquet
-from connectors.tables.rows import DAY_FIRST, FileError, Row, faulty
+from connectors.tables.rows import DAY_FIRST, EMPTY_FILE, FileError, Row, faulty
 from connectors.tables.workbook_rows import read_workbook
 from connectors.values import day_first_of
 
@@ -68,8 +68,14 @@ class Table:
         return self._parser.parse(record.payload)
 
     def _rows(self, path: Path) -> Iterator[Row]:
-        """Rows of one file; what stops the reading is a row itself, rejected, with line 0."""
+        """Rows of one file; what stops the reading is a row itself, rejected, with line 0.
+
+        A file without anything in it is a row too, set aside.
+        """
         try:
+            if is_blank(path):
+                yield 0, {EMPTY_FILE: True}
+                return
             form = format_of(path)
             if form not in _READERS:
                 raise FileError("unreadable_file", "a zip archive without a workbook; unpack it")

@@ -14,6 +14,7 @@ SET_ASIDE = {
     "bounce": "returned or undelivered mail",
     "newsletter": "newsletters and mailings",
     "empty": "no text",
+    "empty_file": "nothing in the file",
     "blank": "neither text nor score",
 }
 """Why sources set well-formed rows aside, in words."""
