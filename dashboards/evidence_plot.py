@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
+from itertools import groupby
+from typing import Literal
 
 from dashboards.svg import INK, LINE, QUIET, RAISED, SOFT, TEXTS, document, label, path
 
@@ -15,15 +17,21 @@ _OBSERVED, _EVIDENCE, _GAP, _FOOT = 190, 150, 84, 40
 _BAND = "#e4e7eb"
 _EVIDENCE_COLOUR = "#3d7068"
 _MOST_TICKS = 5
+_HATCHED = "under"
 _FEW_DAYS = 45
 """Up to so many days each week has its date, up to twice as many every other one, beyond that each month."""
 
 
+Shape = Literal["steps", "bars", "points"]
+"""How what is observed is drawn: steps that add up and bars from 0, points anywhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One day of a series. low, high: between which ordinary days lie; None where nothing was judged.
+    """One day of a series. low, high: between which the ordinary lies; None where nothing was judged.
 
-    evidence, threshold: natural logarithms. raised: whether evidence crossed the threshold.
+    evidence, threshold: natural logarithms. raised: whether evidence crossed the threshold. withheld: whether
+    what was observed is not told, there being too few people behind it.
     """
 
     day: date
@@ -34,6 +42,7 @@ class Judged:
     evidence: float | None
     threshold: float | None
     raised: bool
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,8 @@ class Titles:
 class _Words:
     observed: str
     expected: str
+    ordinary: str
+    under: str
     evidence: str
     threshold: str
     anew: str
@@ -62,7 +73,9 @@ class _Words:
 _WORDS = {
     "fr": _Words(
         observed="observé",
-        expected="attendu, et jours ordinaires (90 %)",
+        expected="attendu",
+        ordinary="attendu, et l'ordinaire (90 %)",
+        under="moins de {} : ni compte ni preuve",
         evidence="preuve : sans rien de neuf, on n'irait si haut qu'une fois sur…",
         threshold="seuil d'alerte",
         anew="après une alerte, elle repart de zéro",
@@ -72,7 +85,9 @@ _WORDS = {
     ),
     "en": _Words(
         observed="observed",
-        expected="expected, and ordinary days (90%)",
+        expected="expected",
+        ordinary="expected, and the ordinary (90%)",
+        under="under {}: no count, no evidence",
         evidence="evidence: with nothing new, it would go this high only once in…",
         threshold="alert threshold",
         anew="after an alert it begins anew",
@@ -89,15 +104,16 @@ def evidence_plot(
     *,
     raised: date,
     learned_until: date | None,
-    counts: bool,
+    shape: Shape,
+    least: int,
     lang: str = "fr",
 ) -> str:
     """An SVG document of two panels over the same days.
 
     days: in order, one at least; days between them were silent. raised: the day of the alert.
-    learned_until: last day of the baseline, None if it is not known. counts: whether what is observed are
-    counts, drawn as bars from 0, else values, drawn as points. lang: fr or en. Raises ValueError if there is
-    no day.
+    learned_until: last day of the baseline, None if it is not known. shape: steps and bars are of counts,
+    points of values. least: the least count that is told; where it is withheld, a hatched zone below that
+    stands for it. lang: fr or en. Raises ValueError if there is no day.
     """
     if not days:
         raise ValueError("there are no days; a picture needs one at least")
@@ -108,10 +124,16 @@ def evidence_plot(
     height = lower + _EVIDENCE + _FOOT
     panels = [(top, top + _OBSERVED), (lower, lower + _EVIDENCE)]
     time = _Time(days[0].day, days[-1].day)
-    above = _Scale(*_range(days, counts=counts), top + _OBSERVED, top)
+    counts = shape != "points"
+    above = _Scale(*_range(days, least, counts=counts), top + _OBSERVED, top)
+    ordinary = words.ordinary if any(one.low is not None for one in days) else words.expected
+    observed = [(TEXTS, words.observed), (_BAND, ordinary)]
+    if counts and any(one.withheld for one in days):
+        observed.append((f"url(#{_HATCHED})", words.under.format(least)))
     highest = max([1.0, *(one.evidence or 0.0 for one in days), *(one.threshold or 0.0 for one in days)])
     below = _Scale(0.0, highest * 1.12, lower + _EVIDENCE, lower)
     parts = [
+        _hatching(),
         *(label(16, 32 + _LINE_HEIGHT * row, line, 17, INK, weight=600) for row, line in enumerate(title)),
         label(16, 32 + _LINE_HEIGHT * len(title), titles.subtitle, 13, SOFT),
         *_dates(time, panels, words),
@@ -119,11 +141,12 @@ def evidence_plot(
         *_band(days, time, above),
         *_rarities(below, words),
         *_mark(raised, titles.alert, time, panels),
-        *(_bars(days, time, above, raised) if counts else _points(days, time, above, raised)),
+        *(_under(days, time, above, least) if counts else ()),
+        *_DRAWN[shape](days, time, above, raised),
         *_course(days, time, below),
         *_crossings(days, time, below, raised),
         *(_baseline(learned_until, titles.baseline, time, top + _OBSERVED) if learned_until else ()),
-        *_legend(_LEFT, top - 14, ((TEXTS, words.observed), (_BAND, words.expected))),
+        *_legend(_LEFT, top - 14, observed),
         *_legend(_LEFT, lower - 14, ((_EVIDENCE_COLOUR, words.evidence), (RAISED, words.threshold))),
         label(_WIDTH - _RIGHT, lower - 14, words.anew, 12, SOFT, anchor="end"),
     ]
@@ -140,6 +163,9 @@ class _Time:
     @property
     def width(self) -> float:
         return (_WIDTH - _LEFT - _RIGHT) / ((self.last - self.first).days + 1)
+
+    def left(self, day: date) -> float:
+        return self.x(day) - self.width / 2
 
     def x(self, day: date) -> float:
         return _LEFT + self.width * ((day - self.first).days + 0.5)
@@ -159,7 +185,7 @@ class _Scale:
         return self.bottom - share * (self.bottom - self.top)
 
 
-def _range(days: Sequence[Judged], *, counts: bool) -> tuple[float, float]:
+def _range(days: Sequence[Judged], least: int, *, counts: bool) -> tuple[float, float]:
     values = [
         value
         for one in days
@@ -168,7 +194,7 @@ def _range(days: Sequence[Judged], *, counts: bool) -> tuple[float, float]:
     ]
     low, high = min(values, default=0.0), max(values, default=1.0)
     if counts:
-        return 0.0, max(high * 1.08, 2.0)
+        return 0.0, 1.08 * max(high, 2.0, least if any(one.withheld for one in days) else 0)
     room = 0.08 * (high - low) or 0.5
     return low - room, high + room
 
@@ -246,6 +272,59 @@ def _points(days: Sequence[Judged], time: _Time, scale: _Scale, raised: date) ->
                 f"<circle class='observed' cx='{x:.1f}' cy='{y:.1f}' r='2.8' "
                 f"fill='{TEXTS}' fill-opacity='{_opacity(one.day, raised)}'>{_hint(one)}</circle>"
             )
+
+
+def _steps(days: Sequence[Judged], time: _Time, scale: _Scale, raised: date) -> Iterator[str]:
+    """A line that rises as counts add up, a new one where they begin anew. The last step is a day long."""
+    for run in _rises(days):
+        points: list[tuple[float, float]] = []
+        for at, one in enumerate(run):
+            y, left = scale.y(one.observed or 0.0), time.left(one.day)
+            right = time.left(run[at + 1].day) if at + 1 < len(run) else left + time.width
+            points += [(left, y), (right, y)]
+            yield (
+                f"<rect class='observed' x='{left:.1f}' y='{y:.1f}' width='{right - left:.1f}' "
+                f"height='{scale.bottom - y:.1f}' fill='{TEXTS}' "
+                f"fill-opacity='{0.25 * _opacity(one.day, raised):.3f}'>{_hint(one)}</rect>"
+            )
+        opacity = _opacity(run[-1].day, raised)
+        yield path(points, fill="none", stroke=TEXTS, stroke_width=2.4, stroke_opacity=opacity)
+
+
+def _rises(days: Sequence[Judged]) -> Iterator[list[Judged]]:
+    """Days on end whose counts add up, up to an alert."""
+    run: list[Judged] = []
+    for one in days:
+        if run and (one.observed is None or run[-1].raised or one.observed < (run[-1].observed or 0.0)):
+            yield run
+            run = []
+        if one.observed is not None:
+            run.append(one)
+    if run:
+        yield run
+
+
+def _under(days: Sequence[Judged], time: _Time, scale: _Scale, least: int) -> Iterator[str]:
+    """A hatched zone over the days whose counts are withheld: all that is told is that they are small."""
+    for few, run in groupby(days, key=lambda one: one.withheld):
+        if few:
+            held = list(run)
+            x, y = time.left(held[0].day), scale.y(least)
+            width = time.left(held[-1].day) + time.width - x
+            yield (
+                f"<rect class='withheld' x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' "
+                f"height='{scale.bottom - y:.1f}' fill='url(#{_HATCHED})'/>"
+            )
+
+
+_DRAWN = {"steps": _steps, "bars": _bars, "points": _points}
+
+
+def _hatching() -> str:
+    return (
+        f"<defs><pattern id='{_HATCHED}' width='6' height='6' patternUnits='userSpaceOnUse' "
+        f"patternTransform='rotate(45)'><path d='M0 0V6' stroke='{QUIET}' stroke-width='2'/></pattern></defs>"
+    )
 
 
 def _opacity(day: date, raised: date) -> float:

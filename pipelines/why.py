@@ -76,10 +76,12 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
     at_alarm = next((row for row in rows if row["bucket"] == alarm), None)
     since = _EPOCH + timedelta(days=at_alarm["since"]) if at_alarm else date.fromisoformat(told["since"])
     if rows:
-        days = days_of_feature(rows, settings.stages.dispersion)
+        days = days_of_feature(
+            rows, settings.stages.dispersion, since=since, min_authors=settings.stages.min_authors
+        )
     else:
         shown = _first_alarm(probed.series, signal, alarm)
-        days = days_of_series(shown, probed.raised, since=since)
+        days = days_of_series(shown, probed.raised, since=since, min_authors=settings.stages.min_authors)
     grounds = Grounds(
         kind=signal["kind"],
         term=told.get("term") or signal["label"],

@@ -32,7 +32,8 @@ def draw(days: list[Judged] = DAYS, **changes: Any) -> ElementTree.Element:
     arguments: dict[str, Any] = {
         "raised": FIRST + timedelta(days=8),
         "learned_until": FIRST + timedelta(days=3),
-        "counts": True,
+        "shape": "bars",
+        "least": 3,
     }
     return ElementTree.fromstring(evidence_plot(days, TITLES, **arguments | changes))
 
@@ -52,6 +53,38 @@ def test_a_bar_for_each_day_that_was_heard_at_its_day() -> None:
     assert {bar.get("width") for bar in bars} == {"59.8"}
     heights = [float(bar.get("height", 0)) for bar in bars]
     assert heights[0] == pytest.approx(4 * heights[1], rel=0.01)
+
+
+def test_steps_begin_where_counts_are_told_and_begin_anew_after_the_alert() -> None:
+    withheld = {"withheld": True, "observed": None, "evidence": None}
+    days = [
+        day(0, observed=None, evidence=None),
+        day(1, **withheld),
+        day(2, **withheld),
+        day(3, observed=3, evidence=4.0),
+        day(5, observed=6, evidence=12.0, raised=True),
+        day(6, **withheld),
+        day(7, observed=8, evidence=6.0),
+        day(9, observed=None, evidence=None),
+    ]
+    drawn = draw(days, shape="steps", raised=FIRST + timedelta(days=5), learned_until=None)
+    # Ten days of 83 from 96 on; the silent fifth day is the fourth's.
+    zones = [(part.get("x"), part.get("width")) for part in classed(drawn, "withheld")]
+    assert zones == [("179.0", "166.0"), ("594.0", "83.0")]
+    steps = classed(drawn, "observed")
+    assert [(part.get("x"), part.get("width")) for part in steps] == [
+        ("345.0", "166.0"),
+        ("511.0", "83.0"),
+        ("677.0", "83.0"),
+    ]
+    heights = [float(part.get("height", 0)) for part in steps]
+    assert heights[1] == pytest.approx(2 * heights[0], abs=0.2)
+    zone = classed(drawn, "withheld")[0]
+    assert float(zone.get("height", 0)) == pytest.approx(heights[0], abs=0.2)
+    lines = [part for part in drawn.iter(f"{SVG}path") if part.get("stroke-width") == "2.4"]
+    assert [line.get("d", "").count("L") for line in lines] == [3, 1]
+    assert "moins de 3 : ni compte ni preuve" in texts(drawn)
+    assert not any("moins de" in words for words in texts(draw()))
 
 
 def test_the_alert_crosses_both_panels_on_its_day_and_evidence_has_its_mark_there() -> None:
@@ -85,8 +118,10 @@ def test_words_are_safe_and_in_the_language_asked_for() -> None:
 
 def test_a_long_title_takes_more_lines_and_the_picture_grows() -> None:
     long = Titles("mot " * 60, "", "", "", "")
-    plain = evidence_plot(DAYS, TITLES, raised=FIRST, learned_until=None, counts=True)
-    longer = evidence_plot(DAYS, long, raised=FIRST, learned_until=None, counts=True)
+    plain, longer = (
+        evidence_plot(DAYS, titles, raised=FIRST, learned_until=None, shape="bars", least=3)
+        for titles in (TITLES, long)
+    )
     heights = [
         float((ElementTree.fromstring(one).get("viewBox") or "").split()[3]) for one in (plain, longer)
     ]
@@ -98,7 +133,7 @@ def test_values_are_points_and_a_day_without_one_breaks_the_lines() -> None:
     nothing = {"observed": None, "expected": None, "low": None, "high": None, "evidence": None}
     days = [day(number, observed=0.7, expected=0.8, low=0.6, high=0.9) for number in range(9)]
     days[4] = day(4, threshold=None, **nothing)
-    drawn = draw(days, counts=False)
+    drawn = draw(days, shape="points")
     assert len(classed(drawn, "observed")) == 8
     assert {point.tag for point in classed(drawn, "observed")} == {f"{SVG}circle"}
     assert len([part for part in drawn.iter(f"{SVG}path") if part.get("stroke-dasharray")]) == 4

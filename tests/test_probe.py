@@ -231,10 +231,17 @@ def watched(log: EventLog, tmp_path_factory: pytest.TempPathFactory) -> Probed:
 
 def test_a_series_of_the_watch_is_shown_day_by_day(watched: Probed) -> None:
     shown = [one for one in watched.series if one.kind == SILENCE]
-    days = days_of_series(shown, watched.raised, since=FIRST + timedelta(days=RISE))
+    days = days_of_series(shown, watched.raised, since=FIRST, min_authors=2)
     first = next(day for day in range(DAYS) if heard(day, GARE)[1])
     assert [one.day for one in days] == [FIRST + timedelta(days=day) for day in range(first, DAYS)]
-    assert [one.observed for one in days] == [heard(day, GARE)[1] for day in range(first, DAYS)]
+    begun = [one.since - FIRST_BUCKET for one in shown]
+    counts = [
+        sum(heard(day, GARE)[1] for day in range(since, number))
+        for since, number in zip(begun, range(first + 1, DAYS + 1), strict=True)
+    ]
+    told = [(count, one.observed) for count, one in zip(counts, days, strict=True) if not one.withheld]
+    assert told
+    assert all(observed == count and not 0 < count < 2 for count, observed in told)
     assert {(one.perimeter, one.detail) for one in shown} == {(GARE, "survey")}
 
 
@@ -242,7 +249,7 @@ def test_a_mood_is_that_of_each_days_texts(watched: Probed) -> None:
     moods = [one for one in watched.series if one.kind == MOOD]
     assert [one.bucket for one in moods] == [FIRST_BUCKET + day for day in range(DAYS)]
     # The lexicon knows no word that is glad or sad.
-    assert {one.observed for one in days_of_series(moods, (), since=FIRST)} == {0.0}
+    assert {one.observed for one in days_of_series(moods, (), since=FIRST, min_authors=1)} == {0.0}
 
 
 @pytest.mark.parametrize("slice_rows", [31, 250])

@@ -18,7 +18,7 @@ from pipelines.stages.finding import (
     UNUSUAL_DAY,
     Finding,
 )
-from pipelines.stages.judged_days import days_of_series
+from pipelines.stages.judged_days import days_of_feature, days_of_series
 from pipelines.stages.why_wording import Grounds, enough_to_clear, why_en, why_fr
 
 GROUNDS = Grounds(
@@ -108,28 +108,89 @@ def finding(bucket: int, since: int, size: float, observed: float, expected: flo
     return Finding(bucket, "e", kind, "", DOWN, 1.0, 5.0, observed, expected, since, size)
 
 
-def test_a_days_mean_is_what_it_adds_to_the_episode() -> None:
+def test_a_days_mean_is_what_it_adds_to_the_episode_and_needs_enough_values() -> None:
     shown = [
-        finding(1, 1, 2, 0.5, 0.7, SCORE),
-        finding(2, 1, 5, 0.8, 0.7, SCORE),
-        finding(3, 1, 5, 0.8, 0.7, SCORE),
-        finding(4, 4, 1, 0.3, 0.6, SCORE),
-        finding(5, 5, 0, 0.0, 0.6, SCORE),
+        finding(1, 1, 20, 0.5, 0.7, SCORE),
+        finding(2, 1, 50, 0.8, 0.7, SCORE),
+        finding(3, 1, 50, 0.8, 0.7, SCORE),
+        finding(4, 1, 54, 0.7, 0.7, SCORE),
+        finding(5, 5, 10, 0.3, 0.6, SCORE),
+        finding(6, 6, 0, 0.0, 0.6, SCORE),
+        finding(7, 7, 4, 0.1, 0.6, SCORE),
     ]
-    days = days_of_series(shown, [shown[1]], since=day_of(4))
-    assert [one.observed for one in days] == [0.5, pytest.approx(1.0), None, 0.3, None]
-    assert [one.expected for one in days] == [0.7, 0.7, 0.7, 0.6, 0.6]
-    assert [one.raised for one in days] == [False, True, False, False, False]
+    days = days_of_series(shown, [shown[1], shown[6]], since=day_of(5), min_authors=5)
+    assert [one.observed for one in days] == [0.5, pytest.approx(1.0), None, None, 0.3, None, None]
+    assert [one.withheld for one in days] == [False, False, False, True, False, False, True]
+    # Evidence goes with the mean, but for that of an alert, which its signal tells.
+    assert [one.evidence for one in days] == [1.0, 1.0, None, None, 1.0, None, 1.0]
+    assert [one.expected for one in days] == [0.7, 0.7, 0.7, 0.7, 0.6, 0.6, 0.6]
+    assert [one.raised for one in days] == [False, True, False, False, False, False, True]
     # Ordinary: from a twentieth to nineteen twentieths of the way between the two days before.
     assert [days[0].low, days[0].high] == pytest.approx([0.525, 0.975])
 
 
-def test_a_days_count_is_what_it_adds_to_the_episode() -> None:
+def test_texts_and_mentions_add_up_over_the_episode_and_few_are_withheld() -> None:
     shown = [
-        finding(1, 1, 10.0, 3.0, 10.0, SILENCE),
-        finding(2, 1, 18.0, 4.0, 18.0, SILENCE),
-        finding(3, 3, 9.0, 8.0, 9.0, SILENCE),
+        finding(1, 1, 10.0, 8.0, 10.0, SILENCE),
+        finding(2, 1, 18.0, 15.0, 18.0, SILENCE),
+        finding(3, 3, 4.0, 0.0, 4.0, SILENCE),
+        finding(4, 3, 9.0, 0.0, 9.0, SILENCE),
+        finding(5, 3, 18.0, 4.0, 18.0, SILENCE),
+        finding(6, 3, 27.0, 4.0, 27.0, SILENCE),
+        finding(7, 7, 9.0, 8.0, 9.0, SILENCE),
     ]
-    days = days_of_series(shown, (), since=day_of(1))
-    assert [(one.observed, one.expected) for one in days] == [(3.0, 10.0), (1.0, 8.0), (8.0, 9.0)]
+    days = days_of_series(shown, [shown[5]], since=day_of(3), min_authors=5)
+    # Before the episode the expected of each day; then what is expected of fewer than five people, and
+    # fewer than five heard, are withheld, but for the alert's own.
+    assert [one.observed for one in days] == [None, None, None, 0.0, None, 4.0, 8.0]
+    assert [one.expected for one in days] == [10.0, 8.0, 4.0, 9.0, 18.0, 27.0, 9.0]
+    assert [one.withheld for one in days] == [False, False, True, False, True, False, False]
+    assert [one.evidence for one in days] == [None, None, None, 1.0, None, 1.0, 1.0]
     assert {(one.low, one.high) for one in days} == {(None, None)}
+
+
+def test_few_texts_of_an_ordinary_day_are_withheld() -> None:
+    shown = [
+        finding(day, day, size, size, 9.0, UNUSUAL_DAY) for day, size in enumerate([9.0, 4.0, 0.0, 30.0])
+    ]
+    days = days_of_series(shown, [shown[3]], since=day_of(3), min_authors=5)
+    assert [one.observed for one in days] == [9.0, None, 0.0, 30.0]
+    assert [one.evidence for one in days] == [1.0, None, 1.0, 1.0]
+
+
+def row(bucket: int, since: int, authors: int, observed: int, *, flagged: bool = False) -> dict[str, object]:
+    told = {
+        "rate": 0.01,
+        "exposure": 10,
+        "evidence": 2.0,
+        "threshold": 9.0,
+        "expected": 0.1 * (bucket - since + 1),
+    }
+    return {
+        **told,
+        "bucket": bucket,
+        "since": since,
+        "authors": authors,
+        "observed": observed,
+        "flagged": flagged,
+    }
+
+
+def test_people_add_up_over_the_episode_and_begin_anew_after_the_alert() -> None:
+    rows = [
+        row(1, 1, 7, 7),
+        row(2, 2, 0, 0),
+        row(3, 3, 2, 2),
+        row(4, 3, 0, 2),
+        row(5, 3, 3, 5),
+        row(6, 3, 1, 6, flagged=True),
+        row(7, 7, 1, 1),
+        row(8, 7, 4, 5),
+    ]
+    days = days_of_feature(rows, 1.0, since=day_of(3), min_authors=5)
+    assert [one.observed for one in days] == [None, None, None, None, 5, 6, None, 5]
+    assert [one.writers for one in days] == [None, None, None, None, 30, 40, None, 20]
+    assert [one.withheld for one in days] == [False, False, True, True, False, False, True, False]
+    assert [one.evidence is None for one in days] == [one.observed is None for one in days]
+    assert [one.expected for one in days] == pytest.approx([0.1, 0.1, 0.1, 0.2, 0.3, 0.4, 0.1, 0.2])
+    assert [one.low is None for one in days] == [True, True, *[False] * 6]

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pipelines.why import Why
     from pipelines.workspace import Workspace
 
-_COLUMNS = ("observed", "writers", "expected", "ordinary", "evidence", "threshold")
 _LISTED_DAYS = 10
 """Days up to the alert that the text lists."""
 
@@ -111,7 +110,8 @@ def _print(why: "Why", names: Mapping[str, str], lang: Lang) -> None:
     typer.echo(shown((why.french if lang is Lang.FR else why.english).whole))
     typer.echo()
     print_table({"": "left", " ": "wrap"}, _figures(why))
-    _print_days([one for one in why.days if one.day <= why.grounds.raised][-_LISTED_DAYS:])
+    days = [one for one in why.days if one.day <= why.grounds.raised][-_LISTED_DAYS:]
+    _print_days(days, f"under {why.signal['min_authors']}")
     for item in why.excerpts:
         where = ", ".join(filter(None, (name_of(item["perimeter"], names), item["channel"])))
         typer.echo(f"{item['occurred_at']:%Y-%m-%d}  {where}: {shown(item['excerpt'])}")
@@ -138,7 +138,8 @@ def _figures(why: "Why") -> list[tuple[str, str]]:
     return figures
 
 
-def _print_days(days: "Sequence[JudgedDay]") -> None:
+def _print_days(days: "Sequence[JudgedDay]", few: str) -> None:
+    """few: instead of what is withheld."""
     print_table(
         {
             "day": "left",
@@ -150,11 +151,11 @@ def _print_days(days: "Sequence[JudgedDay]") -> None:
         [
             (
                 f"{one.day}",
-                "" if one.observed is None else f"{one.observed:.3g}",
+                few if one.withheld else "" if one.observed is None else f"{one.observed:.3g}",
                 "" if one.writers is None else f"{one.writers}",
                 f"{one.expected:.3g}",
                 "" if one.low is None or one.high is None else f"{one.low:.3g} to {one.high:.3g}",
-                f"{one.evidence:.1f}",
+                "" if one.evidence is None else f"{one.evidence:.1f}",
                 f"{one.threshold:.1f}",
                 "alert" if one.raised else "",
             )

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 from pipelines.cli.options import Lang
 
 if TYPE_CHECKING:
+    from dashboards.evidence_plot import Shape
     from pipelines.why import Why
 
 BEFORE, AFTER = 42, 14
 """Days that a picture shows before the alert's episode and after the alert."""
 EMERGENCE = "emergence"
-_COUNTED = (EMERGENCE, "silence", "blind_spot", "unusual_day")
+_SHAPES: Mapping[str, "Shape"] = {
+    EMERGENCE: "steps",
+    "silence": "steps",
+    "blind_spot": "steps",
+    "unusual_day": "bars",
+}
+"""Of what is observed; of other kinds points."""
 _SHOWN_TIMES = {"score_drift": 10.0, "answers_without_text": 100.0}
 """Scores are shown out of ten, shares in hundredths."""
 
@@ -30,13 +37,13 @@ _WORDS = {
         alert="alerte du {raised}",
         baseline="historique dont vient l'attendu : du {first} au {last}",
         units={
-            EMERGENCE: "personnes par jour",
+            EMERGENCE: "personnes depuis le début de l'épisode",
             "score_drift": "note moyenne du jour, sur 10",
             "mood_drift": "ton moyen du jour, de -1 à 1",
             "mismatch": "écart entre notes et textes",
             "answers_without_text": "% de réponses sans texte",
-            "silence": "textes par jour",
-            "blind_spot": "mentions par semaine",
+            "silence": "textes depuis le début du silence",
+            "blind_spot": "mentions depuis le début de l'épisode",
             "unusual_day": "textes par jour",
         },
     ),
@@ -44,13 +51,13 @@ _WORDS = {
         alert="alert of {raised}",
         baseline="history that the expected comes from: {first} to {last}",
         units={
-            EMERGENCE: "people a day",
+            EMERGENCE: "people since the episode began",
             "score_drift": "mean score of the day, out of 10",
             "mood_drift": "mean tone of the day, from -1 to 1",
             "mismatch": "gap between scores and texts",
             "answers_without_text": "% of answers without text",
-            "silence": "texts a day",
-            "blind_spot": "mentions a week",
+            "silence": "texts since the silence began",
+            "blind_spot": "mentions since the episode began",
             "unusual_day": "texts a day",
         },
     ),
@@ -76,6 +83,7 @@ def draw(why: "Why", lang: Lang) -> str:
             evidence=one.evidence,
             threshold=one.threshold,
             raised=one.raised,
+            withheld=one.withheld,
         )
         for one in why.days
         if first <= one.day <= last
@@ -94,7 +102,8 @@ def draw(why: "Why", lang: Lang) -> str:
         titles,
         raised=grounds.raised,
         learned_until=learned_until,
-        counts=grounds.kind in _COUNTED,
+        shape=_SHAPES.get(grounds.kind, "points"),
+        least=why.signal["min_authors"],
         lang=lang.value,
     )
 

@@ -15,6 +15,8 @@ Bar = Callable[[str, int], float]
 SCORE, MOOD, GAP, NO_TEXT = "score_drift", "mood_drift", "mismatch", "answers_without_text"
 SILENCE, BLIND_SPOT, UNUSUAL_DAY = "silence", "blind_spot", "unusual_day"
 KINDS = (SCORE, MOOD, GAP, NO_TEXT, SILENCE, BLIND_SPOT, UNUSUAL_DAY)
+SUMMED = (SILENCE, BLIND_SPOT)
+"""Kinds whose counts add up over an episode."""
 UP, DOWN = 1, -1
 
 
