@@ -6,20 +6,25 @@ is recognised, events by their id and quarantined records by theirs.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from connectors.admission import Admission, SourceAdmission
-from connectors.contract import Accounting, Outcome, Parsed, Record, Rejected, SetAside
+from connectors.contract import Accounting, Outcome, Parsed, Record, Rejected, SetAside, Source
+from connectors.errors import SourceError
 from connectors.events import EVENT
 from connectors.log import EventLog, KnownIds, LogWriter
 from connectors.log.arrow_bytes import fixed_matrix
-from connectors.quarantine import Quarantine
+from connectors.mending import Mending
+from connectors.quarantine import Entry, Quarantine
 from connectors.sources import OpenedSource
+from connectors.unread import stands_for_file
 
 CHUNK_ROWS = 5_000
 """Records parsed and admitted together."""
@@ -45,6 +50,7 @@ def ingest(
 ) -> dict[str, Accounting]:
     """Read sources into the log; the accounting of each, which is also kept in the log with its events.
 
+    Entries of quarantine that stand for a whole file go once the file is read without that fault.
     A source that brings nothing new (no event, no row set aside or quarantined that was not before) leaves
     the log as it is.
     live: events are admitted now; otherwise they are history, admitted as of their own time. now: the load
@@ -60,11 +66,13 @@ def ingest(
     for opened in sources:
         before = told.get(opened.source.name, Counter())
         load = _Load(opened, admission, log, quarantine, known, live=live, now=now, told=before)
-        for chunk in _chunks(opened.source.records(), _size):
+        mending = Mending(opened.source.name, quarantine, quarantine.entries(opened.source.name))
+        for chunk in _chunks(mending.watch(opened.source.records()), _size):
             load.take(chunk)
             if progress is not None:
                 progress(opened.source.name, len(chunk))
         accounts[opened.source.name] = load.finish()
+        quarantine.remove(mending.resolved())
     return accounts
 
 
@@ -80,25 +88,57 @@ def retry(
 ) -> dict[str, Accounting]:
     """Parse quarantined records again, with today's settings; what now passes moves to the log.
 
+    An entry that stands for a whole file holds nothing of it, so the file itself is read again; where it
+    gives no record any more, the entry stays.
     only: ids of the entries to try, all where None. Returns the accounting of each source that has
     entries. An entry goes once the log holds its event, so a kill in between neither loses nor doubles it.
-    Raises as `ingest`.
+    Raises as `ingest`, but for a place that is gone.
     """
     check_key(log, admission)
-    known = EventLog(log.path).known_ids()
+    known, told = EventLog(log.path).known_ids(), _told(log)
     accounts = {}
     for opened in sources:
-        load = _Load(opened, admission, log, quarantine, known, live=live, now=now)
+        name = opened.source.name
+        new_load = partial(_Load, opened, admission, log, quarantine, known, live=live, now=now)
+        mending = Mending(name, quarantine, _wanted(quarantine, name, only))
+        rows = new_load()
         done: list[str] = []
-        entries = quarantine.entries(opened.source.name)
-        wanted = (entry for entry in entries if only is None or entry.id in only)
-        for chunk in _chunks(wanted, lambda entry: _size(entry.record)):
-            again = frozenset(load.take([entry.record for entry in chunk]))
+        of_rows = (e for e in _wanted(quarantine, name, only) if not stands_for_file(e.record))
+        for chunk in _chunks(of_rows, lambda entry: _size(entry.record)):
+            again = frozenset(rows.take([entry.record for entry in chunk]))
             done += [entry.id for i, entry in enumerate(chunk) if i not in again]
-        if load.has_read:
-            accounts[opened.source.name] = load.finish()
+        if rows.has_read:
+            accounts[name] = rows.finish()
             quarantine.remove(done)
+        if mending:
+            files = _read_again(opened.source, new_load(told=told.get(name, Counter())), mending)
+            accounts[name] = _sum(accounts.get(name, Accounting()), files)
+            quarantine.remove(mending.resolved())
     return accounts
+
+
+def _wanted(quarantine: Quarantine, source: str, only: Collection[str] | None) -> Iterator[Entry]:
+    return (entry for entry in quarantine.entries(source) if only is None or entry.id in only)
+
+
+def _read_again(source: Source, load: "_Load", mending: Mending) -> Accounting:
+    """Load the files that could not be read; those that give nothing now fail as they did."""
+    # Where the whole place is gone, so are its files.
+    with suppress(SourceError):
+        for chunk in _chunks(filter(mending.concerns, mending.watch(source.records())), _size):
+            load.take(chunk)
+    load.take(mending.unread())
+    return load.finish()
+
+
+def _sum(one: Accounting, other: Accounting) -> Accounting:
+    return Accounting(
+        read=one.read + other.read,
+        events=one.events + other.events,
+        duplicates=one.duplicates + other.duplicates,
+        set_aside=dict(Counter(one.set_aside) + Counter(other.set_aside)),
+        quarantined=dict(Counter(one.quarantined) + Counter(other.quarantined)),
+    )
 
 
 def check_key(log: LogWriter, admission: Admission) -> None:

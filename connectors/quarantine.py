@@ -68,11 +68,10 @@ class Quarantine:
             known = self._known()
             lines = []
             for record, why in rejected:
-                sealed = _sealed_content(record, why)
-                entry_id = self._id(source, record, sealed["payload"])
+                entry_id = self.id_of(source, record)
                 if entry_id not in known:
                     known.add(entry_id)
-                    lines.append(self._line(entry_id, source, why.reason, sealed, now))
+                    lines.append(self._line(entry_id, source, why.reason, _sealed_content(record, why), now))
             if lines:
                 path = self.folder / f"{now.astimezone(UTC):%Y-%m-%d}.jsonl"
                 before = self._ids_of.get(path, (None, frozenset()))[1]
@@ -120,8 +119,9 @@ class Quarantine:
         self._ids_of = ids_of
         return set().union(*(ids for _, ids in ids_of.values()))
 
-    def _id(self, source: str, record: Record, payload: Any) -> str:
-        content = json.dumps([source, record.file, record.line, payload])
+    def id_of(self, source: str, record: Record) -> str:
+        """The id an entry of this record has, kept or not."""
+        content = json.dumps([source, record.file, record.line, payload_to_json(record.payload)])
         return blake2b(content.encode(), key=self._id_key, digest_size=_ID_BYTES).hexdigest()
 
     def _line(
