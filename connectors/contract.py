@@ -62,6 +62,9 @@ class Rejected:
     detail: str
 
 
+MISSING = frozenset({"missing_column", "missing_field", "missing_rows", "missing_sheet"})
+"""Reasons of every source whose details tell what the settings name and the source has not."""
+
 Outcome = Parsed | SetAside | Rejected
 
 

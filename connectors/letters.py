@@ -34,7 +34,8 @@ class Letters:
         "no_text_layer": "a PDF of images; run text recognition on it first",
         "bad_metadata": "a sidecar or metadata.csv cannot be understood",
         "no_date": "no date in sidecar, metadata.csv or file name, or not a date",
-        "no_perimeter": "a field that the perimeter is made of is missing",
+        "missing_field": "the metadata has no field of a name that the perimeter is made of",
+        "no_perimeter": "a field that the perimeter is made of is blank",
     }
 
     def __init__(self, settings: LettersSource, *, base: Path, zone: str) -> None:
@@ -81,8 +82,7 @@ class Letters:
             return Rejected("no_date", str(error))
         perimeter = self._perimeter.fill(metadata)
         if perimeter is None:
-            missing = [name for name in self._perimeter.fields if not metadata.get(name, "").strip()]
-            return Rejected("no_perimeter", f"the metadata has no {', '.join(missing)}")
+            return self._without_perimeter(metadata)
         return Parsed(
             occurred_at=occurred_at,
             perimeter=perimeter,
@@ -90,6 +90,15 @@ class Letters:
             own_id=known.get("id"),
             author=known.get("author"),
         )
+
+    def _without_perimeter(self, metadata: Mapping[str, str]) -> Rejected:
+        absent = [name for name in self._perimeter.fields if name not in metadata]
+        if absent:
+            missing, found = (", ".join(map(repr, names)) for names in (absent, metadata))
+            detail = f"no field {missing} in the metadata; found {found}; correct perimeter or pattern"
+            return Rejected("missing_field", detail)
+        blank = [name for name in self._perimeter.fields if not metadata[name].strip()]
+        return Rejected("no_perimeter", f"blank in the metadata: {', '.join(blank)}")
 
 
 def _read(path: Path, metadata: Metadata) -> Mapping[str, object]:

@@ -204,7 +204,7 @@ def test_a_table_with_a_cell_too_long(tmp_path: Path) -> None:
         ({"magasin": "lille"}, "no_date"),
         ({"magasin": "lille", "date": ""}, "no_date"),
         ({"magasin": "lille", "date": "bientôt"}, "no_date"),
-        ({"date": "2024-03-12"}, "no_perimeter"),
+        ({"date": "2024-03-12"}, "missing_field"),
         ({"date": "2024-03-12", "magasin": " "}, "no_perimeter"),
     ],
 )

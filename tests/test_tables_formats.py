@@ -63,7 +63,7 @@ def test_a_lone_object_is_one_row(tmp_path: Path, tables: ModuleType) -> None:
 def test_rows_at_a_path(tmp_path: Path, tables: ModuleType) -> None:
     write_json(tmp_path, {"a": {"b": [{"liste": ROWS}]}, "c": ROWS * 3})
     assert tables.texts(tables.read(tmp_path, "t.json", rows="a.b.0.liste")) == ["bien", "mal"]
-    assert tables.rejections(tables.read(tmp_path, "t.json", rows="a.z")) == [(0, "unreadable_file")]
+    assert tables.rejections(tables.read(tmp_path, "t.json", rows="a.z")) == [(0, "missing_rows")]
 
 
 def test_dotted_paths_reach_inside(tmp_path: Path, tables: ModuleType) -> None:
@@ -86,7 +86,7 @@ def test_dotted_paths_reach_inside(tmp_path: Path, tables: ModuleType) -> None:
         score={"worst": 1, "best": 5},
         perimeter="fr/{lieu.ville}",
     )
-    assert tables.rejections(rows) == [(2, "missing_column"), (3, "bad_row"), (4, "no_perimeter")]
+    assert tables.rejections(rows) == [(2, "missing_column"), (3, "bad_row"), (4, "missing_column")]
     first, last = tables.parsed(rows)
     # 1710250200 is 12 March 2024, 13:30 UTC.
     assert first == Parsed(datetime(2024, 3, 12, 13, 30, tzinfo=UTC), "fr/Lille", "bien", score=0.75)

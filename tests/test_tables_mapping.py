@@ -136,7 +136,10 @@ def test_rejections_name_the_column_and_no_content(change: dict[str, Any], reaso
 
 def test_a_row_without_any_column_of_content() -> None:
     outcome = parse({"publié": "12/03/2024", "ville": "Lille"})
-    assert outcome == Rejected("missing_column", "none of the columns 'Titre', 'Avis', 'note' is in the row")
+    assert outcome == Rejected(
+        "missing_column",
+        "no column 'Titre', 'Avis', 'note'; found 'publié', 'ville'; correct columns.text or columns.score",
+    )
 
 
 def test_bytes_are_no_row() -> None:

@@ -269,7 +269,7 @@ def test_every_payload_is_covered() -> None:
 
 def test_news_have_no_time() -> None:
     rows = read("news_topics/news_t.jsonl", columns={"text": "textCleaned", "occurred_at": "date"})
-    assert reasons(rows) == {"no_date": 11_109}
+    assert reasons(rows) == {"missing_column": 11_109}
 
 
 def test_mails_are_no_tables() -> None:

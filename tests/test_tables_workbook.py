@@ -48,8 +48,8 @@ def test_named_sheet(tmp_path: Path, tables: ModuleType) -> None:
     [(record, outcome)] = tables.read(tmp_path, "t.xlsx", sheet="Autre", **SURVEY_MAPPING)
     assert record.line == 0
     assert isinstance(outcome, Rejected)
-    assert outcome.reason == "unreadable_file"
-    assert "no sheet 'Autre'; found 'Notes', 'Avis'" in outcome.detail
+    assert outcome.reason == "missing_sheet"
+    assert outcome.detail == "no sheet 'Autre'; found 'Notes', 'Avis'; correct sheet"
     assert tables.rejections(tables.read(tmp_path, "t.xlsx", **SURVEY_MAPPING)) == [(0, "missing_column")]
 
 

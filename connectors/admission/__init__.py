@@ -3,7 +3,15 @@
 Identity first (so that nothing counts twice), then the checks, then pseudonyms, redaction and language.
 """
 
-from connectors.admission.admit import REASONS, Admission, Admitted, SourceAdmission
+from connectors.admission.admit import REASONS, Admission, Admitted, SourceAdmission, unknown_perimeter
 from connectors.admission.redaction import Redactor, read_names
 
-__all__ = ["REASONS", "Admission", "Admitted", "Redactor", "SourceAdmission", "read_names"]
+__all__ = [
+    "REASONS",
+    "Admission",
+    "Admitted",
+    "Redactor",
+    "SourceAdmission",
+    "read_names",
+    "unknown_perimeter",
+]

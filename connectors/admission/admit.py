@@ -36,6 +36,12 @@ _MICROSECOND = timedelta(microseconds=1)
 Admissible = tuple[Record, Parsed]
 
 
+def unknown_perimeter(perimeter: str, redactor: Redactor) -> Rejected:
+    """The rejection of a row whose perimeter the tree does not know; its name is redacted."""
+    name = redactor.redact_one(perimeter[:80])
+    return Rejected("unknown_perimeter", f"{name!r} is not in the tree, or fits several; add it or an alias")
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """events: EVENT, in the order of the rows admitted; rejections: the other rows, with their reason.
@@ -121,10 +127,7 @@ class SourceAdmission:
         if row.channel is not None and not _SLUG.fullmatch(row.channel):
             return Rejected("bad_channel", "the channel must match [a-z][a-z0-9_]*")
         if self._shared.perimeters.resolve(row.perimeter) is None:
-            name = self._shared.redactor.redact_one(row.perimeter[:80])
-            return Rejected(
-                "unknown_perimeter", f"{name!r} is not in the tree, or fits several; add it or an alias"
-            )
+            return unknown_perimeter(row.perimeter, self._shared.redactor)
         return None
 
     def _events(self, ids: list[bytes], rows: list[Parsed]) -> pa.RecordBatch:

@@ -11,7 +11,16 @@ from connectors.files import decode
 from connectors.source_settings import TableSource
 from connectors.tables.detect import open_text
 from connectors.tables.mapping import ABSENT, lookup, walk
-from connectors.tables.rows import RAW, RESERVED, FileError, Payload, Row, faulty, wanted_columns
+from connectors.tables.rows import (
+    RAW,
+    RESERVED,
+    FileError,
+    Payload,
+    Row,
+    faulty,
+    names_of,
+    wanted_columns,
+)
 
 MOST_CHARACTERS = 1 << 24
 """A longer line of JSONL is a bad row, so that memory stays bounded."""
@@ -113,7 +122,8 @@ def _list_of_rows(document: object, settings: TableSource) -> Sequence[object]:
     if settings.rows is not None:
         rows = walk(document, settings.rows)
         if not isinstance(rows, list):
-            raise FileError("unreadable_file", f"no list at {settings.rows!r}; correct `rows`")
+            found = names_of(document) if isinstance(document, dict) else "no names"
+            raise FileError("missing_rows", f"no list at {settings.rows!r}; found {found}; correct rows")
         return rows
     if isinstance(document, list):
         return document

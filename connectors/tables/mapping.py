@@ -9,7 +9,16 @@ from typing import Any, Final
 from connectors.contract import Outcome, Parsed, Rejected, SetAside
 from connectors.source_settings import TableSource
 from connectors.tables.cells import EXACT, clean, identifier
-from connectors.tables.rows import DAY_FIRST, DETAIL, EMPTY_FILE, FAULT, column_key
+from connectors.tables.rows import (
+    DAY_FIRST,
+    DETAIL,
+    EMPTY_FILE,
+    FAULT,
+    column_key,
+    missing_columns,
+    names_of,
+    wanted_columns,
+)
 from connectors.template import Template
 from connectors.values import Scale, parse_time
 
@@ -69,6 +78,7 @@ class RowParser:
             None if settings.score is None else Scale(settings.score, decimal_comma=settings.decimal_comma)
         )
         self._template = Template(settings.perimeter)
+        self._named = {key(column): setting for column, setting in wanted_columns(settings).items()}
         self._day_first = settings.day_first
         zone = settings.timezone or zone
         # Rows share perimeters, and often days or minutes.
@@ -111,8 +121,10 @@ class RowParser:
         fields = tuple(_text_of(payload, name) for name in self._template.fields)
         perimeter = self._perimeter_of(fields)
         if perimeter is None:
+            if absent := _absent(payload, self._template.fields):
+                return self._missing(payload, absent)
             named = ", ".join(map(repr, self._template.fields))
-            return Rejected("no_perimeter", f"blank or absent among the columns {named}")
+            return Rejected("no_perimeter", f"blank among the columns {named}")
         return Parsed(
             occurred_at=moment,
             perimeter=perimeter,
@@ -132,9 +144,12 @@ class RowParser:
     def _without_content(self, payload: Mapping[str, Any]) -> Outcome:
         """Blank where a configured column is there and empty; otherwise the mapping does not fit the row."""
         keys = [key for key, _ in self._texts] + ([] if self._score is None else [self._score])
-        if any(lookup(payload, key) is not ABSENT for key in keys):
-            return SetAside("blank")
-        return Rejected("missing_column", f"none of the columns {', '.join(map(repr, keys))} is in the row")
+        absent = _absent(payload, keys)
+        return self._missing(payload, absent) if len(absent) == len(keys) else SetAside("blank")
+
+    def _missing(self, payload: Mapping[str, Any], keys: Sequence[str]) -> Rejected:
+        detail = missing_columns(keys, names_of(payload), [self._named[key] for key in keys])
+        return Rejected("missing_column", detail)
 
     def _moment(self, payload: Mapping[str, Any]) -> datetime | Rejected:
         for key in self._dates:
@@ -146,6 +161,9 @@ class RowParser:
                 return self._instant_of(text, day_first)
             except ValueError as error:
                 return Rejected("bad_date", f"column {key!r}: {error}")
+        absent = _absent(payload, self._dates)
+        if len(absent) == len(self._dates):
+            return self._missing(payload, absent)
         return Rejected("no_date", f"blank or absent: {', '.join(map(repr, self._dates))}")
 
     def _identifier(self, payload: Mapping[str, Any], key: str | None) -> str | None:
@@ -154,6 +172,10 @@ class RowParser:
     def _fill(self, fields: tuple[str, ...]) -> str | None:
         values = {name: clean(field) for name, field in zip(self._template.fields, fields, strict=True)}
         return self._template.fill(values)
+
+
+def _absent(payload: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    return [key for key in keys if lookup(payload, key) is ABSENT]
 
 
 def _text_of(payload: Mapping[str, Any], key: str) -> str:

@@ -5,7 +5,7 @@ one of them, because names already taken get a number.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.source_settings import TableSource
@@ -56,14 +56,17 @@ def column_key(column: str | int, *, header_rows: int) -> str:
     return f"vigie:{column}"
 
 
-def wanted_columns(settings: TableSource) -> list[str | int]:
-    """Every column the settings name, perimeter fields included, without repeats."""
-    columns = settings.columns
-    text = columns.text if isinstance(columns.text, list) else [columns.text]
-    dates = columns.occurred_at if isinstance(columns.occurred_at, list) else [columns.occurred_at]
-    others = [columns.id, columns.score, columns.author, columns.agent]
-    named = [*text, *dates, *(column for column in others if column is not None)]
-    return list(dict.fromkeys([*named, *Template(settings.perimeter).fields]))
+def wanted_columns(settings: TableSource) -> dict[str | int, str]:
+    """Every column the settings name, perimeter fields included, with the key that names it first."""
+    wanted: dict[str | int, str] = {}
+    for field in ("text", "occurred_at", "id", "score", "author", "agent"):
+        named = getattr(settings.columns, field)
+        for column in named if isinstance(named, list) else [named]:
+            if column is not None:
+                wanted.setdefault(column, f"columns.{field}")
+    for column in Template(settings.perimeter).fields:
+        wanted.setdefault(column, "perimeter")
+    return wanted
 
 
 class Header:
@@ -83,7 +86,9 @@ class Header:
         keys = {column: column_key(column, header_rows=settings.header_rows) for column in wanted}
         missing = [column for column, key in keys.items() if key not in place]
         if missing:
-            raise FileError("missing_column", _missing(missing, self.names, cells or []))
+            correct = [*(wanted[column] for column in missing), "header_rows"]
+            found = shown_names(self.names, hide=_is_data(cells or []))
+            raise FileError("missing_column", missing_columns(missing, found, correct))
         self._numbered = {key: place[key] for key in keys.values() if key not in self.names}
         self._least = 1 + max(place[key] for key in keys.values())
 
@@ -126,14 +131,25 @@ def column_names(cells: Sequence[str]) -> list[str]:
     return names
 
 
-def _missing(missing: Sequence[str | int], names: Sequence[str], cells: Sequence[str]) -> str:
-    """What is missing and what was found, by shape where the first row is data: it may name a person."""
-    hide = _is_data(cells)
+def missing_columns(missing: Sequence[str | int], found: str, correct: Sequence[str]) -> str:
+    """What is missing, what was found, and which keys of the settings to correct."""
+    wanted = ", ".join(map(repr, missing))
+    *others, last = dict.fromkeys(correct)
+    keys = f"{', '.join(others)} or {last}" if others else last
+    return f"no column {wanted}; found {found}; correct {keys}"
+
+
+def names_of(payload: Mapping[str, Any]) -> str:
+    """The names that a row brings, ours apart; by shape where one looks like a value."""
+    names = [name for name in payload if name not in RESERVED]
+    return shown_names(names, hide=any(map(_is_value, names)))
+
+
+def shown_names(names: Sequence[str], *, hide: bool = False) -> str:
+    """The first names, in quotes. hide: by shape, because they may be data that names a person."""
     shown = [f"a name shaped {shape(name)!r}" if hide else repr(name) for name in names[:_MOST_NAMES]]
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    wanted = ", ".join(repr(column) for column in missing)
-    found = ", ".join(shown) + more
-    return f"no column {wanted}; found {found}; correct [source.columns], perimeter or header_rows"
+    return (", ".join(shown) or "none") + more
 
 
 def _is_data(cells: Sequence[str]) -> bool:

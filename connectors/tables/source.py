@@ -28,6 +28,8 @@ _SAMPLE_ROWS = 1000
 REASONS = {
     "unreadable_file": "the file cannot be read in its format",
     "missing_column": "a column that the settings name is not in the file or the row",
+    "missing_sheet": "the workbook has no sheet of the name that the settings give",
+    "missing_rows": "the document has no list of rows where the settings say",
     "bad_row": "the row cannot be cut into cells",
     "field_count": "the row has more fields than columns, or too few for the columns in use",
     "bad_date": "the date is not one, or not in a form that is read",

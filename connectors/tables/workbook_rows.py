@@ -7,7 +7,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from connectors.source_settings import TableSource
 from connectors.tables.cells import jsonable
-from connectors.tables.rows import FileError, Header, Row
+from connectors.tables.rows import FileError, Header, Row, shown_names
 
 
 def read_workbook(path: Path, settings: TableSource) -> Iterator[Row]:
@@ -38,8 +38,8 @@ def _sheet(workbook: CalamineWorkbook, name: str | None) -> CalamineSheet:
     if name is None:
         return workbook.get_sheet_by_index(0)
     if name not in workbook.sheet_names:
-        listed = ", ".join(map(repr, workbook.sheet_names))
-        raise FileError("unreadable_file", f"no sheet {name!r}; found {listed}; correct `sheet`")
+        found = shown_names(workbook.sheet_names)
+        raise FileError("missing_sheet", f"no sheet {name!r}; found {found}; correct sheet")
     return workbook.get_sheet_by_name(name)
 
 

@@ -1,19 +1,19 @@
 """`vigie check`: the settings and everything they name, before anything is loaded."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connectors.errors import VigieError
+from connectors.contract import MISSING, Outcome, Parsed, Rejected, SetAside
+from connectors.errors import SettingsError, VigieError
 from pipelines.cli.accounts import in_words, reasons_of
 from pipelines.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, open_workspace
 from pipelines.cli.output import notice, plural, print_json, print_table, warn
 
 if TYPE_CHECKING:
-    from connectors.perimeters import PerimeterTree
     from connectors.sources import OpenedSource
     from pipelines.workspace import Workspace
 
@@ -30,8 +30,21 @@ class Look:
     files: int
     rows: int
     problems: Mapping[str, int]
+    first: Mapping[str, str]
+    """Where each reason was met first, and its detail."""
     reasons: Mapping[str, str]
     """Reasons in words."""
+
+    @property
+    def fit(self) -> int:
+        """Rows of the sample that the settings fit."""
+        return self.rows - sum(self.problems.values())
+
+    @property
+    def missing(self) -> str | None:
+        """Where nothing fits: what the settings name and the source has not, if that is why."""
+        found = None if self.fit else next((reason for reason in self.first if reason in MISSING), None)
+        return None if found is None else self.first[found]
 
     def as_json(self) -> dict[str, Any]:
         """Without the words."""
@@ -66,7 +79,7 @@ def check(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = False) ->
     workspace = open_workspace(settings)
     faults = Faults()
     _check_named_files(workspace, faults)
-    looks = _look_at_sources(workspace, faults)
+    looks = _look_at_sources(workspace, faults, settings)
     faults.raise_all()
     if as_json:
         print_json(
@@ -94,34 +107,56 @@ def _check_named_files(workspace: "Workspace", faults: Faults) -> None:
             _ = workspace.secret
 
 
-def _look_at_sources(workspace: "Workspace", faults: Faults) -> list[Look]:
+def _look_at_sources(workspace: "Workspace", faults: Faults, file: Path) -> list[Look]:
     from connectors.files import expand
     from connectors.sources import open_sources
 
     settings, looks = workspace.settings, []
-    tree = None if faults.found else workspace.tree
-    for source in settings.source:
+    names = None if faults.found else _Names(workspace)
+    for number, source in enumerate(settings.source, start=1):
         with faults.collected():
             (opened,) = open_sources([source], base=settings.base, zone=settings.organisation.timezone)
             files = len(expand(settings.base, source.path))
-            rows, problems = _try_rows(opened, tree)
-            looks.append(Look(source.name, source.kind, files, rows, problems, reasons_of(opened)))
+            look = _try_rows(opened, source.kind, files, names)
+            if look.missing:
+                raise SettingsError(f'{file}: source[{number}], "{source.name}": no row fits; {look.missing}')
+            looks.append(look)
     return looks
 
 
-def _try_rows(opened: "OpenedSource", tree: "PerimeterTree | None") -> tuple[int, Counter[str]]:
-    """How many of the first rows were parsed, and why some would go to quarantine."""
-    from connectors.contract import Parsed, Rejected
+class _Names:
+    """What the tree knows, and who may not be named where it does not."""
 
-    rows, problems = 0, Counter[str]()
+    def __init__(self, workspace: "Workspace") -> None:
+        from connectors.admission import Redactor, read_names
+
+        directory = workspace.settings.privacy.directory
+        self._tree = workspace.tree
+        self._redactor = Redactor(read_names(workspace.settings.path(directory)) if directory else [])
+
+    def judged(self, outcome: Outcome) -> Outcome:
+        """A rejection instead of a row whose perimeter is unknown."""
+        from connectors.admission import unknown_perimeter
+
+        if isinstance(outcome, Parsed) and self._tree.resolve(outcome.perimeter) is None:
+            return unknown_perimeter(outcome.perimeter, self._redactor)
+        return outcome
+
+
+def _try_rows(opened: "OpenedSource", kind: str, files: int, names: _Names | None) -> Look:
+    """Parse the first rows: how many, and why some would go to quarantine. names: None for unjudged."""
+    rows, problems, first = 0, dict[str, int](), dict[str, str]()
     for record in islice(opened.source.records(), SAMPLE_ROWS):
+        outcome = opened.source.parse(record)
+        if outcome == SetAside("empty_file"):
+            continue
         rows += 1
-        match opened.source.parse(record):
-            case Rejected(reason=reason):
-                problems[reason] += 1
-            case Parsed(perimeter=perimeter) if tree is not None and tree.resolve(perimeter) is None:
-                problems["unknown_perimeter"] += 1
-    return rows, problems
+        if names is not None:
+            outcome = names.judged(outcome)
+        if isinstance(outcome, Rejected):
+            problems[outcome.reason] = problems.get(outcome.reason, 0) + 1
+            first.setdefault(outcome.reason, f"{record.where}: {outcome.detail}")
+    return Look(opened.settings.name, kind, files, rows, problems, first, reasons_of(opened))
 
 
 def _show(looks: Sequence[Look]) -> None:
@@ -136,7 +171,7 @@ def _show(looks: Sequence[Look]) -> None:
                 look.kind,
                 f"{look.files:,}",
                 f"{look.rows:,}",
-                f"{look.rows - sum(look.problems.values()):,}",
+                f"{look.fit:,}",
             )
             for look in looks
         ],
@@ -145,5 +180,10 @@ def _show(looks: Sequence[Look]) -> None:
         if not look.rows:
             warn(f"{look.source}: there is nothing to read yet")
         for reason, count in look.problems.items():
-            warn(f"{look.source}: {plural(count, 'row')} of {look.rows}: {in_words(reason, look.reasons)}")
-    notice("the settings are right: `vigie ingest` reads the sources")
+            said = f"{in_words(reason, look.reasons)}; the first: {look.first[reason]}"
+            warn(f"{look.source}: {plural(count, 'row')} of {look.rows}: {said}")
+    useless = [look.source for look in looks if look.rows and not look.fit]
+    if useless:
+        warn(f"no row of {', '.join(useless)} fits: look into why before `vigie ingest` reads the sources")
+    else:
+        notice("the settings are right: `vigie ingest` reads the sources")
