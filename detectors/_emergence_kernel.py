@@ -272,8 +272,9 @@ def step(
             strength = min(constants.strength, max(constants.base_strength, others))
             known = own + strength
             base = known / (weight + strength / max(heard.prior[i], constants.base_rate))
-            scores.rate[i] = base * season
-            y, expected_now = heard.counts[i], base * season * exposure
+            rate = base * season
+            scores.rate[i] = rate
+            y, expected_now = heard.counts[i], rate * exposure
 
             said, expected, begun = 0.0 + y, expected_now, number
             running = met and state.evidence[place] > 0.0 and number - state.since[place] < constants.longest
@@ -290,7 +291,9 @@ def step(
             evidence = log_e
             if running:
                 base, known, begun = state.base[place], state.known[place], state.since[place]
-                said, expected = state.authors[place] + y, awaited + base * season * exposure
+                # A season makes normal again what it lets expect, whatever the episode began with.
+                usual = max(base, rate) if season > 1.0 else base
+                said, expected = state.authors[place] + y, awaited + usual * exposure
                 evidence = _log_ratio(said, expected, known, constants, terms)
             if not judged:
                 evidence = 0.0

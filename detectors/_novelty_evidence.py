@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors._emergence_kernel import WEIGHT
 from detectors.emergence import Emergence
 
 Ids = NDArray[np.uint64]
 Arrays = dict[str, NDArray[Any]]
 
-EPISODE = ("evidence", "base", "known", "authors", "expected", "since")
+ADD_UP = ("evidence", "base", "known", "authors", "expected")
 TOTALS = "totals"
 """The array of the estimator's state that is not a column by feature."""
 
@@ -58,24 +59,32 @@ def _merged(arrays: Arrays, ended: np.uint64, kept: np.uint64, decay: float) -> 
     for place in (old, new):
         arrays["shape"][place] *= decay ** float(last - arrays["last"][place])
         arrays["last"][place] = last
-    arrays["shape"][new] += arrays["shape"][old]
     seen = max(arrays["seen_exposure"][old], arrays["seen_exposure"][new])
     for place in (old, new):
         arrays["expected"][place] += arrays["base"][place] * (seen - arrays["seen_exposure"][place])
     arrays["seen_exposure"][new] = seen
     arrays["followed"][new] = max(arrays["followed"][old], arrays["followed"][new])
     _join_episodes(arrays, old, new)
+    arrays["shape"][new] += arrays["shape"][old]
     return {name: column if name == TOTALS else np.delete(column, old) for name, column in arrays.items()}
 
 
 def _join_episodes(arrays: Arrays, old: int, new: int) -> None:
-    if arrays["evidence"][old] <= 0.0:
-        return
-    if arrays["evidence"][new] <= 0.0:
-        for name in EPISODE:
-            arrays[name][new] = arrays[name][old]
-        return
-    for name in ("evidence", "base", "known", "authors", "expected"):
+    """Two episodes are one. What is usual of a cluster without one adds to what is expected of the other."""
+    weight = arrays[TOTALS][0, WEIGHT]
+    for place, other in ((old, new), (new, old)):
+        if arrays["evidence"][place] <= 0.0:
+            usual = {
+                "evidence": 0.0,
+                "base": arrays["shape"][place] / weight,
+                "known": arrays["shape"][place],
+                "authors": 0.0,
+                "expected": 0.0,
+                "since": arrays["since"][other],
+            }
+            for name, value in usual.items():
+                arrays[name][place] = value
+    for name in ADD_UP:
         arrays[name][new] += arrays[name][old]
     arrays["since"][new] = min(arrays["since"][old], arrays["since"][new])
 

@@ -29,8 +29,8 @@ class EmergenceScores:
     log_e: natural log of the bucket's e-value, above 0 favours a rise. evidence: the same of the running
     episode, this bucket included: what to compare with a threshold. rate: expected share of authors, before
     this bucket. since: first bucket of the running episode. observed, expected: authors since then, at the
-    rate of then. followed: mentioned here and, not long ago, flagged or followed (see `Emergence.restart`).
-    All of shape (features,).
+    rate of then, or in season at what the season makes of the rate of now. followed: mentioned here and,
+    not long ago, flagged or followed (see `Emergence.restart`). All of shape (features,).
     """
 
     log_e: Floats

@@ -141,6 +141,19 @@ def test_a_season_raises_what_is_expected() -> None:
     assert scores.log_e[0] == pytest.approx(math.log(2 * (15 / 25) ** 2))
 
 
+def test_in_season_an_episode_expects_what_the_season_does() -> None:
+    detector = doubling()
+    detector.learn_many(ids(5), numbers(9), exposure=10, bucket=0, prior=rates(0.1))
+    seasoned = {"prior": rates(0.1), "season": rates(3.0)}
+    scores = detector.score_many(ids(5), numbers(4), exposure=10, bucket=1, **seasoned)
+    # One author was expected at first. The season says three times what has been learned since.
+    assert scores.rate[0] > 1
+    assert scores.expected[0] == pytest.approx(1 + 10 * scores.rate[0])
+    out_of_season = detector.score_many(ids(5), numbers(4), exposure=10, bucket=1, prior=rates(0.1))
+    assert out_of_season.expected[0] == pytest.approx(2.0)
+    assert scores.evidence[0] < out_of_season.evidence[0]
+
+
 def test_without_a_wider_perimeter_the_base_rate_counts_a_little() -> None:
     detector = doubling(base_rate=0.01, base_strength=0.5)
     scores = detector.score_many(ids(5), numbers(1), exposure=50, bucket=0)

@@ -41,29 +41,31 @@ def same_state(one: Emergence, other: Emergence) -> bool:
 class Slow:
     """The estimator as sums over everything it ever learned. Not fast, not clever.
 
-    history: bucket, authors who wrote, authors per feature and season. episodes: of each feature, the place
-    in the history where the running one began, its rate and the mentions that was known by.
+    history: bucket, authors who wrote, and authors per feature. in_season: rate that a season let expect, by
+    feature and place in the history. episodes: of each feature, the place in the history where the running
+    one began, its rate and the mentions that was known by.
     """
 
     parameters: Emergence
-    history: list[tuple[int, int, dict[int, int], float]] = field(default_factory=list)
+    history: list[tuple[int, int, dict[int, int]]] = field(default_factory=list)
+    in_season: dict[tuple[int, int], float] = field(default_factory=dict)
     episodes: dict[int, tuple[int, float, float]] = field(default_factory=dict)
 
     def faded(self, value: float, then: int, now: int) -> float:
         return float(value * 0.5 ** ((now - then) / self.parameters.half_life))
 
     def own(self, feature: int, now: int) -> float:
-        return sum(self.faded(said.get(feature, 0), then, now) for then, _, said, _ in self.history)
+        return sum(self.faded(said.get(feature, 0), then, now) for then, _, said in self.history)
 
     def wrote(self, now: int) -> float:
-        return sum(self.faded(n, then, now) for then, n, _, _ in self.history)
+        return sum(self.faded(n, then, now) for then, n, _ in self.history)
 
     def heard_since(self, feature: int, place: int, rate: float) -> tuple[int, float]:
         """Authors of an episode, and those expected."""
         observed, expected = 0, 0.0
-        for _, n, said, season in self.history[place:]:
+        for there, (_, n, said) in enumerate(self.history[place:], place):
             observed += said.get(feature, 0)
-            expected += rate * n * (season if said.get(feature) else 1.0)
+            expected += n * max(rate, self.in_season.get((feature, there), 0.0))
         return observed, expected
 
     def judge(
@@ -74,21 +76,22 @@ class Slow:
         own, wrote = self.own(feature, bucket), self.wrote(bucket)
         strength = min(most, max(given.base_strength, told * (wrote + n) - own))
         known = own + strength
-        rate = known / (wrote + strength / max(told, given.base_rate))
-        log_e = self.log_ratio(y, rate * season * n, known)
+        rate = season * known / (wrote + strength / max(told, given.base_rate))
+        log_e = self.log_ratio(y, rate * n, known)
         place, begun_rate, begun_known = self.episodes.get(feature, (0, 0.0, 0.0))
         observed, expected = self.heard_since(feature, place, begun_rate)
         old = place < len(self.history) and bucket - self.history[place][0] >= given.half_life
         if feature not in self.episodes or old or self.log_ratio(observed, expected, begun_known) <= 0:
-            place, begun_rate, begun_known = len(self.history), rate, known
+            place, begun_rate, begun_known = len(self.history), rate / season, known
             observed, expected = 0, 0.0
-        observed, expected = observed + y, expected + begun_rate * season * n
+        observed += y
+        expected += n * (max(begun_rate, rate) if season > 1 else begun_rate)
         first = self.history[0][0] if self.history else bucket
         judged = bucket - first >= given.warm_up
         return {
             "log_e": log_e,
             "evidence": self.log_ratio(observed, expected, begun_known) if judged else 0.0,
-            "rate": rate * season,
+            "rate": rate,
             "since": self.history[place][0] if place < len(self.history) else bucket,
             "observed": observed,
             "expected": expected,
@@ -112,12 +115,14 @@ class Slow:
     ) -> None:
         for feature, y in said.items():
             judged = scores[feature]
+            if y and season > 1:
+                self.in_season[feature, len(self.history)] = judged["rate"]
             if y and judged["evidence"] > 0:
                 place = int(judged["place"])
                 self.episodes[feature] = place, judged["begun_rate"], judged["begun_known"]
             elif y:
                 self.episodes.pop(feature, None)
-        self.history.append((bucket, n, said, season))
+        self.history.append((bucket, n, said))
 
 
 BUCKET = st.fixed_dictionaries(
@@ -190,7 +195,7 @@ def test_a_stream_scores_as_the_slow_reference(stream: Stream, parameters: dict[
         detector.restart(ids(*part["restart"]))
         for feature in part["restart"]:
             slow.episodes.pop(feature, None)
-    mentioned = {feature for _, _, said, _ in slow.history for feature, y in said.items() if y}
+    mentioned = {feature for _, _, said in slow.history for feature, y in said.items() if y}
     assert detector.features == len(mentioned)
 
 
@@ -205,7 +210,7 @@ def test_forgetting_drops_what_has_faded_and_nothing_else(
     slow = Slow(detector)
     for part, bucket in zip(stream, arguments(stream), strict=True):
         detector.learn_many(bucket.features, bucket.counts, **bucket.more)
-        slow.history.append((bucket.more["bucket"], bucket.more["exposure"], part["said"], 1.0))
+        slow.history.append((bucket.more["bucket"], bucket.more["exposure"], part["said"]))
     now = detector.next_bucket - 1 + later
     before = detector.state_arrays()
     weights = {feature: slow.own(feature, now) for feature in range(1, 7)}
