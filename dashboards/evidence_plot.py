@@ -9,6 +9,7 @@ from html import escape
 from itertools import groupby
 from typing import Literal
 
+from dashboards.evidence_words import WORDS, Words
 from dashboards.svg import INK, LINE, QUIET, RAISED, SOFT, TEXTS, document, label, path
 
 _WIDTH, _LEFT, _RIGHT = 960, 96, 34
@@ -56,48 +57,6 @@ class Titles:
     baseline: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    observed: str
-    expected: str
-    ordinary: str
-    under: str
-    evidence: str
-    threshold: str
-    anew: str
-    rarity: str
-    date: str
-    thousands: str
-
-
-_WORDS = {
-    "fr": _Words(
-        observed="observé",
-        expected="attendu",
-        ordinary="attendu, et l'ordinaire (90 %)",
-        under="moins de {} : ni compte ni preuve",
-        evidence="preuve : sans rien de neuf, on n'irait si haut qu'une fois sur…",
-        threshold="seuil d'alerte",
-        anew="après une alerte, elle repart de zéro",
-        rarity="1 sur {}",
-        date="{day:%d/%m}",
-        thousands="\u202f",
-    ),
-    "en": _Words(
-        observed="observed",
-        expected="expected",
-        ordinary="expected, and the ordinary (90%)",
-        under="under {}: no count, no evidence",
-        evidence="evidence: with nothing new, it would go this high only once in…",
-        threshold="alert threshold",
-        anew="after an alert it begins anew",
-        rarity="1 in {}",
-        date="{day:%d/%m}",
-        thousands=",",
-    ),
-}
-
-
 def evidence_plot(
     days: Sequence[Judged],
     titles: Titles,
@@ -117,7 +76,7 @@ def evidence_plot(
     """
     if not days:
         raise ValueError("there are no days; a picture needs one at least")
-    words = _WORDS[lang]
+    words = WORDS[lang]
     title = textwrap.wrap(titles.title, _WRAP)
     top = 26 + _LINE_HEIGHT * len(title) + 52
     lower = top + _OBSERVED + _GAP
@@ -199,7 +158,7 @@ def _range(days: Sequence[Judged], least: int, *, counts: bool) -> tuple[float, 
     return low - room, high + room
 
 
-def _dates(time: _Time, panels: Sequence[tuple[int, int]], words: _Words) -> Iterator[str]:
+def _dates(time: _Time, panels: Sequence[tuple[int, int]], words: Words) -> Iterator[str]:
     """A thin line at each date that is written. panels: top and bottom of each."""
     days = (time.last - time.first).days + 1
     for number in range(days):
@@ -214,7 +173,7 @@ def _dates(time: _Time, panels: Sequence[tuple[int, int]], words: _Words) -> Ite
             yield label(x, panels[-1][1] + 20, words.date.format(day=day), 12, SOFT, anchor="middle")
 
 
-def _values(scale: _Scale, unit: str, words: _Words, *, whole: bool) -> Iterator[str]:
+def _values(scale: _Scale, unit: str, words: Words, *, whole: bool) -> Iterator[str]:
     yield label(_WIDTH - _RIGHT, scale.top - 14, unit, 12, SOFT, anchor="end")
     step = _step(scale.high - scale.low)
     step = max(step, 1.0) if whole else step
@@ -337,7 +296,7 @@ def _hint(one: Judged) -> str:
     return f"<title>{escape(f'{one.day:%d/%m/%Y}: {one.observed:.4g}{expected}')}</title>"
 
 
-def _rarities(scale: _Scale, words: _Words) -> Iterator[str]:
+def _rarities(scale: _Scale, words: Words) -> Iterator[str]:
     """A line each power of ten that evidence may reach, a few of them named."""
     powers = math.floor(scale.high / math.log(10))
     every = max(1, math.ceil(powers / _MOST_TICKS))
@@ -347,7 +306,7 @@ def _rarities(scale: _Scale, words: _Words) -> Iterator[str]:
         yield label(_LEFT - 10, y + 4, _rarity(power, words), 12, SOFT, anchor="end")
 
 
-def _rarity(power: int, words: _Words) -> str:
+def _rarity(power: int, words: Words) -> str:
     if power == 0:
         return "1"
     number = f"{10**power:,}".replace(",", words.thousands) if power < 5 else f"10{_raised_digits(power)}"
