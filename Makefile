@@ -13,6 +13,8 @@ UV := uv==0.13.9
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@echo "Compiling, once (about a minute) ..."
+	@$(BIN)/vigie demo --once --texts 2000 --json > /dev/null 2>&1 || echo "Not compiled ahead: the first run will take longer."
 	@touch $@
 
 demo: .venv/ready
