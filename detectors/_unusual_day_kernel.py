@@ -16,6 +16,8 @@ from detectors._unusual_day_math import VALUE, log_e_of, log_upper_f, plain, sta
 
 LIMIT = 3.0
 """Standardised residuals are learned up to here: an odd day does not teach itself normal."""
+LEAST_LEFT = 1e-12
+"""Share of the past that the longest gap leaves: a little, so that there is something to divide by."""
 RHYTHM_STRENGTH = 1.0
 """Answers that speak against a rhythm before any day was seen."""
 LEAST_PIVOT = 0.05
@@ -324,7 +326,8 @@ def step(
         row = rows[s]
         fresh = state.learned[row] == 0
         gap = 0.0 if fresh else float(bucket - state.last[row])
-        decay, slow = math.exp(gap * constants.log_decay), math.exp(gap * constants.log_slow_decay)
+        decay = max(LEAST_LEFT, math.exp(gap * constants.log_decay))
+        slow = max(LEAST_LEFT, math.exp(gap * constants.log_slow_decay))
         count = 0
         for column in order:
             judged.expected[s, column], judged.z[s, column] = math.nan, math.nan

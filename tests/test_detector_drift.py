@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from river import checks, datasets
@@ -56,8 +56,11 @@ def test_the_moment_is_that_of_the_integral(mean: float, variance: float, tilt: 
 
 
 @given(mean=st.floats(0.001, 0.999), share=st.floats(0.01, 0.95), tilt=st.floats(-60, 60))
+@example(mean=0.0625, share=0.5, tilt=0.0)
 @settings(deadline=None, max_examples=100)
 def test_the_moment_is_scipys_confluent_hypergeometric(mean: float, share: float, tilt: float) -> None:
+    # scipy's is infinite for a tilt that is all but 0.
+    assume(tilt == 0 or abs(tilt) > 1e-100)
     variance = share * mean * (1 - mean)
     both = mean * (1 - mean) / variance - 1
     expected = math.log(special.hyp1f1(both * mean, both, tilt)) - tilt * mean
