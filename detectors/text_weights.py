@@ -238,9 +238,11 @@ class TextWeights(Classifier):
     def _one(self, x: Mapping[str, float]) -> Texts:
         named = {name: value for name, value in x.items() if name != self.hint and value}
         ids = np.array([feature_id(str(name)) for name in named], np.uint64)
+        # In order of id, whatever the order of the words: sums of floats depend on it.
+        order = np.argsort(ids)
         hints = np.array([int(x.get(self.hint, 0))], np.int64)
         values = np.array(list(named.values()), np.float64)
-        return Texts(ids, np.array([0, ids.size], np.int64), hints, values)
+        return Texts(ids[order], np.array([0, ids.size], np.int64), hints, values[order])
 
     def _step(self, texts: Texts, places: Whole, classes: Whole, authors: Ids, *, learn: bool) -> Floats:
         values = np.ones(texts.features.size) if texts.values is None else texts.values
