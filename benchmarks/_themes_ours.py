@@ -1,0 +1,119 @@
+"""Our own way through a stream: events, a log, a replay by plain functions, and the signals that it gives.
+
+All texts come from one store of one division, so that three perimeters hear the same and each may be wrong.
+Ours is told what a stream's author knows: nothing changes but by new topics, so the past is worth remembering for
+long and rates do not swell by themselves. A signal needs the fewest authors that the privacy rule admits. The
+budget is one in name: evidence holds it for the worst of streams, and these are far from it.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from benchmarks._data import work_folder
+from benchmarks._themes_score import Flag
+from benchmarks._themes_streams import Stream
+
+if TYPE_CHECKING:
+    from pipelines.stages.detect import Detection
+    from pipelines.workspace import Workspace
+
+FIRST_DAY = datetime(2022, 1, 3, 12, tzinfo=UTC)
+ROOT, STORE = "e", "e/nord/lille"
+PERIMETERS = 3
+MIN_AUTHORS = 3
+HALF_LIFE = 180.0
+DISPERSION = 4.0
+FALSE_ALERTS = 130.0
+WARM_UP = 56
+
+
+def find(stream: Stream) -> list[Flag]:
+    """Signals of new themes in a stream, each with the events that carried it when it was raised."""
+    from pipelines.plain import PlainEngine
+    from pipelines.stages.corroborate import KIND
+
+    with work_folder() as folder:
+        write_log(folder / "log", stream)
+        signals = _workspace(folder).replay(PlainEngine(), use=lambda _: None).signals
+    carriers: dict[str, list[int]] = {}
+    for row in signals.evidence.select(["signal_id", "event_id"]).to_pylist():
+        carriers.setdefault(row["signal_id"], []).append(place_of(row["event_id"]))
+    return [
+        _flag(stream, (row["bucket"] - FIRST_DAY.date()).days, row["label"], carriers[row["signal_id"]])
+        for row in signals.signals.to_pylist()
+        if row["kind"] == KIND and row["status"] != "merged"
+    ]
+
+
+def write_log(path: Path, stream: Stream) -> None:
+    """Write a stream as a log: a bucket is a day, and every text has an author of its own."""
+    from connectors.events import EVENT
+    from connectors.log import LogWriter
+
+    now = FIRST_DAY + timedelta(days=400)
+    rows = len(stream.texts)
+    at = [FIRST_DAY + timedelta(days=text.bucket) for text in stream.texts]
+    ids = [_event_id(place) for place in range(rows)]
+    columns: dict[str, Any] = {
+        "event_id": ids,
+        "occurred_at": at,
+        "admitted_at": at,
+        "grace_s": [0] * rows,
+        "source": ["stream"] * rows,
+        "channel": ["survey"] * rows,
+        "voice": ["customer"] * rows,
+        "perimeter": [STORE] * rows,
+        "score": [None] * rows,
+        "author": [blake2b(one, digest_size=16).digest() for one in ids],
+        "agent": [None] * rows,
+        "language": [text.language for text in stream.texts],
+        "flags": [0] * rows,
+        "text": [text.text for text in stream.texts],
+    }
+    table = pa.table({field.name: pa.array(columns[field.name], field.type) for field in EVENT}, schema=EVENT)
+    with LogWriter(path, now=lambda: now) as log:
+        log.append_history(table, loaded_at=now, note={})
+
+
+def place_of(event_id: bytes) -> int:
+    """Place in its stream of the text that an event is."""
+    return int.from_bytes(event_id[:4], "big")
+
+
+def _event_id(place: int) -> bytes:
+    """The first bytes say which text it is, the others are as good as chance: equal streams, equal logs."""
+    return place.to_bytes(4, "big") + blake2b(str(place).encode(), digest_size=12).digest()
+
+
+def _flag(stream: Stream, bucket: int, label: str, places: list[int]) -> Flag:
+    carried = (stream.texts[place] for place in places)
+    return Flag(bucket, label, Counter(text.topic for text in carried if text.bucket <= bucket))
+
+
+def _workspace(folder: Path) -> "Workspace":
+    from pipelines.settings import Settings
+    from pipelines.workspace import Workspace
+
+    class Stationary(Settings):
+        """Settings for streams in which nothing but new topics changes."""
+
+        @cached_property
+        def stages(self) -> "Detection":
+            return replace(super().stages, dispersion=DISPERSION, false_alerts=FALSE_ALERTS)
+
+    settings = Stationary.model_validate(
+        {
+            "organisation": {"root": ROOT, "name": "E", "timezone": "UTC", "languages": ["en", "fr"]},
+            "privacy": {"min_authors": MIN_AUTHORS},
+            "detection": {"half_life_days": HALF_LIFE, "warm_up_days": WARM_UP},
+            "log": {"path": str(folder / "log")},
+        }
+    )
+    return Workspace(settings, say=lambda _: None)

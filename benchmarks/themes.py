@@ -1,0 +1,170 @@
+"""Emerging themes in real text: new topics found, how soon, how often each, and what is cried for nothing.
+
+Streams of 200 buckets of 200 background texts, in which topics of news begin at a known bucket and then give
+one text a bucket, or one every second bucket. Topics are dealt into three trials: every method's settings
+were chosen on the first, with as many topics found as a false discovery proportion of .05 admits there, and
+are reported on the other two, whose topics and backgrounds are others.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+from benchmarks import _themes_ours as ours
+from benchmarks import _themes_peers as peers
+from benchmarks._report import Figure, Options, Report, Row, main
+from benchmarks._themes_score import NOTHING, Score, score
+from benchmarks._themes_streams import (
+    A_BUCKET,
+    BUCKETS,
+    FILES,
+    METRO,
+    NEWS,
+    ON_TRIAL,
+    SPOTIFY,
+    TEXTS,
+    TOPICS,
+    Stream,
+    streams,
+)
+
+OURS, SIGNITREND, ADWIN, KLEINBERG = "Vigie", "SigniTrend", "BagOfWords + ADWIN", "Kleinberg bursts"
+REPORTED = (1, 2)
+"""Trials; trial 0 is for tuning."""
+EVERY = (1, 2, 0)
+"""Buckets from one text of a topic to its next; 0 where nothing is injected."""
+STREAMS = ON_TRIAL // TOPICS
+ELSEWHERE = 2
+"""Streams of a trial on other backgrounds, and those that ADWIN is run on, which is slow."""
+FALSE_SHARE = 0.05
+
+Peer = tuple[Callable[[peers.Counted], peers.Counts], float]
+PEERS: dict[str, Peer] = {
+    SIGNITREND: (partial(peers.signitrend, epoch=10, beta=5e-4), 6.0),
+    KLEINBERG: (partial(peers.kleinberg, ratio=3.0), 9.0),
+    ADWIN: (partial(peers.adwin, delta=0.1), 1.0),
+}
+"""Strength and threshold of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A stream to be played through some methods."""
+
+    background: str
+    trial: int
+    number: int
+    every: int
+    methods: tuple[str, ...]
+
+
+def run(asked: Options) -> Report:
+    """One row a background, rate and method."""
+    if missing := sorted(name for name, file in FILES.items() if not file.exists()):
+        return Report("themes", [{"": f"no texts of {', '.join(missing)} beside the checkout"}], [])
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        tasks = plan(quick=asked.quick)
+        scores = total(tasks, list(pool.map(play, tasks)))
+    return Report(
+        "new topics in streams of real texts",
+        [_row(*item) for item in scores.items()],
+        figures(scores),
+        NOTES,
+    )
+
+
+NOTES = [
+    f"{BUCKETS} buckets of {A_BUCKET} background texts; {TEXTS} texts a topic, each by an author of its own."
+    " Settings chosen on other topics.",
+    "false share: of all flags, those of which not half the texts are one topic's. "
+    "flags a topic: of those found.",
+    "ours: from events to signals, three perimeters that hear the same. "
+    "peers: words and pairs, one perimeter.",
+]
+
+Scores = dict[tuple[str, int, str], Score]
+"""By background, `every` and method."""
+
+
+def plan(*, quick: bool) -> list[Task]:
+    """What is played; ADWIN on the first streams only, and not at all in a quick run."""
+    fast = (OURS, SIGNITREND, KLEINBERG)
+    if quick:
+        return [Task(NEWS, REPORTED[0], 0, every, fast) for every in EVERY]
+    tasks = [
+        Task(NEWS, trial, number, every, (*fast, ADWIN) if number < ELSEWHERE else fast)
+        for every in EVERY
+        for trial in REPORTED
+        for number in range(STREAMS)
+    ]
+    return tasks + [
+        Task(background, REPORTED[0], number, every, fast)
+        for background in (SPOTIFY, METRO)
+        for every in EVERY
+        for number in range(ELSEWHERE)
+    ]
+
+
+def play(task: Task) -> dict[str, Score]:
+    """What each method is worth on a stream."""
+    *_, stream = streams(task.trial, task.every, background=task.background, count=task.number + 1)
+    found = {OURS: score(stream, ours.find(stream))}
+    counted = peers.count(stream)
+    for method in task.methods:
+        if method in PEERS:
+            found[method] = _score_peer(stream, counted, PEERS[method])
+    return found
+
+
+def _score_peer(stream: Stream, counted: peers.Counted, peer: Peer) -> Score:
+    strength, threshold = peer
+    return score(stream, peers.flags(counted, strength(counted), threshold))
+
+
+def total(tasks: Sequence[Task], played: Sequence[dict[str, Score]]) -> Scores:
+    """Sums over streams."""
+    scores: Scores = {}
+    for task, found in zip(tasks, played, strict=True):
+        for method in task.methods:
+            key = (task.background, task.every, method)
+            scores[key] = scores.get(key, NOTHING) + found[method]
+    return scores
+
+
+def _row(key: tuple[str, int, str], of: Score) -> Row:
+    background, every, method = key
+    return {
+        "background": background,
+        f"a topic's texts per {A_BUCKET}": 1 / every if every else 0,
+        "method": method,
+        "topics": of.topics,
+        "found %": 100 * of.found if of.topics else None,
+        "texts before": of.median_texts,
+        "flags a topic": of.flags_a_topic,
+        "false share": of.false_share if of.topics else None,
+        "flags": of.flags,
+        "false a stream": of.false / of.streams,
+    }
+
+
+def figures(scores: Scores) -> list[Figure]:
+    """Ours on the background of news, against what is asked."""
+    one, half, none = (scores[NEWS, every, OURS] for every in EVERY)
+    worst = max(one.false_share, half.false_share)
+    a_year = none.false / none.streams / ours.PERIMETERS / ((BUCKETS - peers.WARM_UP) / 365)
+    found: list[tuple[str, Any, str, float, bool]] = [
+        ("topics found at 1", 100 * one.found, "%", 95, True),
+        ("texts before, at 1", one.median_texts or TEXTS, "texts", 6, False),
+        ("signals of a topic found, at 1", one.flags_a_topic or 0, "signals", 1.2, False),
+        ("topics found at 0.5", 100 * half.found, "%", 75, True),
+        ("false discovery proportion", worst, "", FALSE_SHARE, False),
+        ("false alerts, nothing injected", a_year, "a perimeter a year", ours.FALSE_ALERTS, False),
+    ]
+    return [Figure(name, value, unit, target, at_least) for name, value, unit, target, at_least in found]
+
+
+if __name__ == "__main__":
+    main("themes", __doc__ or "", run)
