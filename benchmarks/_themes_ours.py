@@ -1,7 +1,8 @@
 """Our own way through a stream: events, a log, a replay by plain functions, and the signals that it gives.
 
 All texts come from one store of one division, so that three perimeters hear the same and each may be wrong.
-Ours is told what a stream's author knows: nothing changes but by new topics, so the past is worth remembering for
+Ours is told what
+a stream's author knows: nothing changes but by new topics, so the past is worth remembering for
 long and rates do not swell by themselves. A signal needs the fewest authors that the privacy rule admits. The
 budget is one in name: evidence holds it for the worst of streams, and these are far from it.
 """
