@@ -1,10 +1,9 @@
 """Our own way through a stream: events, a log, a replay by plain functions, and the signals that it gives.
 
-All texts come from one store of one division, so that three perimeters hear the same and each may be wrong.
-Ours is told what
-a stream's author knows: nothing changes but by new topics, so the past is worth remembering for
-long and rates do not swell by themselves. A signal needs the fewest authors that the privacy rule admits. The
-budget is one in name: evidence holds it for the worst of streams, and these are far from it.
+All texts come from one store of one division: three perimeters hear the same, and each may be wrong. The
+settings say what is known of such streams. Nothing changes but by new topics, so the past is worth long
+memory and rates hardly swell by themselves. A signal needs the fewest authors that the privacy rule admits.
+The budget is one in name: evidence keeps to it on the worst of streams, and on these stays far below.
 """
 
 from collections import Counter
@@ -31,7 +30,7 @@ PERIMETERS = 3
 MIN_AUTHORS = 3
 HALF_LIFE = 180.0
 DISPERSION = 4.0
-FALSE_ALERTS = 130.0
+FALSE_ALERTS = 250.0
 WARM_UP = 56
 
 

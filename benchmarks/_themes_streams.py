@@ -39,7 +39,7 @@ SAME_TOPIC = 0.4
 """Cosine of two labels' words, weighted by rarity, from which they name one topic."""
 BACKGROUND = -1
 
-_ADDRESS = re.compile(r"https?://\S+|[@#]\w+|&\w+;")
+_ADDRESS = re.compile(r"https?://\S*|[@#]\w+|&\w+;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _background(name: str, held_back: frozenset[int]) -> list[str]:
         topics = read_topics().items()
         return [text for label, texts in topics if label not in held_back for text in texts]
     with FILES[name].open(encoding="utf-8", newline="") as lines:
-        texts = [_ADDRESS.sub(" ", row["text"]) for row in csv.DictReader(lines)]
+        texts = [_ADDRESS.sub(" ", row["text"] or "") for row in csv.DictReader(lines)]
     return [text for text in texts if text.strip()]
 
 
