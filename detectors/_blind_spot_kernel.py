@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors._series import find
+from detectors.series import find
 
 NEVER = np.iinfo(np.int64).min
 """`first` of a series that has not been given yet."""
@@ -139,30 +139,32 @@ def _log_mean_exp(values: Any) -> Any:
 
 
 @njit(cache=True)
-def _log_ratio(mentions: Any, exposure: Any, strength: float) -> Any:
-    """Rate of the field over that of customers, as a logarithm, and its standard deviation."""
-    usual = mentions[CUSTOMER] * exposure[FIELD] / exposure[CUSTOMER] if exposure[CUSTOMER] > 0.0 else 0.0
-    log_ratio = math.log((mentions[FIELD] + strength) / (usual + strength))
-    variance = 1.0 / (mentions[FIELD] + strength) + 1.0 / (mentions[CUSTOMER] + strength)
-    return log_ratio, math.sqrt(variance)
+def _log_ratio(customer: float, field: float, customers: float, agents: float, strength: float) -> Any:
+    """Rate of the field over that of customers, as a logarithm, and its standard deviation.
+
+    customer, field: mentions; customers, agents: those who wrote.
+    """
+    usual = customer * agents / customers if customers > 0.0 else 0.0
+    log_ratio = math.log((field + strength) / (usual + strength))
+    return log_ratio, math.sqrt(1.0 / (field + strength) + 1.0 / (customer + strength))
 
 
 @njit(cache=True)
 def _baseline(state: Any, own: int, parent: int, bucket: int, constants: Any) -> Any:
     """Log ratio of a series and its deviation: its parent's without its own, or its own without a parent."""
     source = own if parent < 0 else parent
-    mentions, exposure = np.zeros(2), np.zeros(2)
+    customer, field, customers, agents = 0.0, 0.0, 0.0, 0.0
     if state.first[source] != NEVER:
         decay = math.exp((bucket - state.last[source]) * constants.log_decay)
-        for voice in range(2):
-            mentions[voice] = decay * state.mentions[source, voice]
-            exposure[voice] = decay * state.exposure[source, voice]
+        customer, field = decay * state.mentions[source, CUSTOMER], decay * state.mentions[source, FIELD]
+        customers, agents = decay * state.exposure[source, CUSTOMER], decay * state.exposure[source, FIELD]
     if parent >= 0 and state.first[own] != NEVER:
         decay = math.exp((bucket - state.last[own]) * constants.log_decay)
-        for voice in range(2):
-            mentions[voice] = max(0.0, mentions[voice] - decay * state.mentions[own, voice])
-            exposure[voice] = max(0.0, exposure[voice] - decay * state.exposure[own, voice])
-    return _log_ratio(mentions, exposure, constants.strength)
+        customer = max(0.0, customer - decay * state.mentions[own, CUSTOMER])
+        field = max(0.0, field - decay * state.mentions[own, FIELD])
+        customers = max(0.0, customers - decay * state.exposure[own, CUSTOMER])
+        agents = max(0.0, agents - decay * state.exposure[own, FIELD])
+    return _log_ratio(customer, field, customers, agents, constants.strength)
 
 
 @njit(cache=True)
@@ -200,7 +202,13 @@ def _concentration(state: Any, row: int, together: float) -> Any:
 def _compare(state: Any, row: int, strength: float) -> None:
     """Learn from the open block how alike its mentions are, given the usual share of the series itself."""
     mentions, exposure = state.open_mentions[row], state.open_exposure[row]
-    log_ratio, _ = _log_ratio(state.mentions[row], state.exposure[row], strength)
+    log_ratio, _ = _log_ratio(
+        state.mentions[row, CUSTOMER],
+        state.mentions[row, FIELD],
+        state.exposure[row, CUSTOMER],
+        state.exposure[row, FIELD],
+        strength,
+    )
     share = _share(log_ratio + math.log(exposure[FIELD] / exposure[CUSTOMER]))
     n = mentions[CUSTOMER] + mentions[FIELD]
     variance = share * (1.0 - share)

@@ -69,6 +69,32 @@ def nothing_judged(series: int) -> Judged:
 
 
 @njit(cache=True)
+def to_unit(
+    n: Any,
+    sums: Any,
+    squares: Any,
+    low: float,
+    span: float,
+    rounding: float,
+    unit_sums: Any,
+    unit_squares: Any,
+) -> int:
+    """Sums of values in [low, low + span] as sums of values in [0, 1]; the first that none can give, or -1.
+
+    Values in [0, 1] have 0 <= sum <= n and sum^2 / n <= sum of squares <= sum, up to `rounding` a value.
+    """
+    for i in range(n.size):
+        total = (sums[i] - n[i] * low) / span
+        square = (squares[i] - 2.0 * low * sums[i] + n[i] * low**2) / span**2
+        slack = rounding * max(n[i], 1.0)
+        in_range = -slack <= total <= n[i] + slack and square <= total + slack
+        if not (in_range and total**2 <= n[i] * (square + slack) + slack):
+            return i
+        unit_sums[i], unit_squares[i] = total, square
+    return -1
+
+
+@njit(cache=True)
 def _log_hypergeometric(a: float, b: float, t: float) -> float:
     """log 1F1(a; b; t) for 0 < a < b and t at least 0: all terms of the series are positive."""
     term, total, k = 1.0, 1.0, 0.0

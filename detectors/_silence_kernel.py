@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors._series import find
+from detectors.series import find
 
 NEVER = np.iinfo(np.int64).min
 """`first` of a series that has not written yet."""
@@ -184,6 +184,25 @@ def _level(state: Any, i: int, gap: float, dispersion: float, constants: Any) ->
 
 
 @njit(cache=True)
+def _dispersion(state: Any, i: int) -> Any:
+    """Variance of a week's authors over what it would be by chance alone, at least 1."""
+    return max(1.0, (state.misfit[i] + DISPERSION_STRENGTH) / (state.fit[i] + DISPERSION_STRENGTH))
+
+
+@njit(cache=True)
+def usual(state: Any, rows: Any, bucket: int, before: int, constants: Any, out: Any) -> None:
+    """Authors expected of some rows in a bucket into `out`, 0 of those not met. before: as in `step`."""
+    gap = float(bucket - before)
+    day = bucket % state.day_count.shape[1]
+    for k in range(rows.size):
+        i, out[k] = rows[k], 0.0
+        if state.first[i] != NEVER:
+            profile, _ = _profile(state, i, day, gap, constants)
+            level, _ = _level(state, i, gap, _dispersion(state, i), constants)
+            out[k] = level * profile
+
+
+@njit(cache=True)
 def _accumulate(state: Any, i: int, y: float, mean: float, shape: float, constants: Any, terms: Any) -> Any:
     """Add the evidence of a bucket to the episode; returns its log e-value and the statistic after it.
 
@@ -275,8 +294,7 @@ def step(state: Any, counts: Any, factors: Any, bucket: int, before: int, consta
             if y == 0.0:
                 continue
             state.first[i] = bucket
-        dispersion = (state.misfit[i] + DISPERSION_STRENGTH) / (state.fit[i] + DISPERSION_STRENGTH)
-        dispersion = max(1.0, dispersion)
+        dispersion = _dispersion(state, i)
         profile, profile_variance = _profile(state, i, bucket % period, gap, constants)
         level, variance = _level(state, i, gap, dispersion, constants)
         mean = level * profile * factor

@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors._series import find
 from detectors._unusual_day_math import VALUE, log_e_of, log_upper_f, plain, stabilised
+from detectors.series import find
 
 LIMIT = 3.0
 """Standardised residuals are learned up to here: an odd day does not teach itself normal."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _blind_spot_kernel as kernel
-from detectors._series import distinct
+from detectors.series import distinct
 
 Ids = NDArray[np.uint64]
 Counts = NDArray[np.int64]

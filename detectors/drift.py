@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _drift_kernel as kernel
-from detectors._series import Floats, Ids, SeriesTable, check_bucket, check_counts, check_series
+from detectors.series import Floats, Ids, SeriesTable, check_bucket, check_counts, check_series
 
 Counts = NDArray[np.int64]
 Buckets = NDArray[np.int64]
@@ -213,23 +213,10 @@ class Drift(AnomalyDetector):
         check_bucket(bucket, self._next)
         check_series(series, n=n, sums=sums, squares=squares, hold=hold)
         check_counts(series, n=n)
-        span = self.high - self.low
-        unit_sums = (sums - n * self.low) / span
-        unit_squares = (squares - 2 * self.low * sums + n * self.low**2) / span**2
-        self._check_sums(series, n, sums, squares, unit_sums, unit_squares)
+        values, units = n.astype(np.float64), self._to_unit(series, n, sums, squares)
         base, episodes = self._table.read(series)
         out = kernel.nothing_judged(series.size)
-        kernel.step(
-            base,
-            episodes,
-            n.astype(np.float64),
-            unit_sums,
-            unit_squares,
-            hold,
-            bucket,
-            self._constants,
-            out,
-        )
+        kernel.step(base, episodes, values, *units, hold, bucket, self._constants, out)
         return self._scores(out), [base, episodes]
 
     def _scores(self, out: kernel.Judged) -> DriftScores:
@@ -248,19 +235,18 @@ class Drift(AnomalyDetector):
             judged=out.history >= self.warm_up,
         )
 
-    def _check_sums(
-        self, series: Ids, n: Counts, sums: Floats, squares: Floats, unit_sums: Floats, unit_squares: Floats
-    ) -> None:
-        """Values in [0, 1] have 0 <= sum <= n and sum^2 / n <= sum of squares <= sum."""
-        slack = ROUNDING * np.maximum(n, 1)
-        possible = (unit_sums >= -slack) & (unit_sums <= n + slack)
-        possible &= (unit_squares <= unit_sums + slack) & (unit_sums**2 <= n * (unit_squares + slack) + slack)
-        if not possible.all():
-            i = int(np.flatnonzero(~possible)[0])
+    def _to_unit(self, series: Ids, n: Counts, sums: Floats, squares: Floats) -> tuple[Floats, Floats]:
+        """Sums and sums of squares of the values moved to [0, 1]; ValueError where no values give them."""
+        columns = [column.astype(np.float64) for column in (n, sums, squares)]
+        low, span = float(self.low), float(self.high - self.low)
+        unit_sums, unit_squares = np.empty((2, series.size))
+        i = kernel.to_unit(*columns, low, span, ROUNDING, unit_sums, unit_squares)
+        if i >= 0:
             raise ValueError(
                 f"series {series[i]} has n {n[i]}, sum {sums[i]} and sum of squares {squares[i]}; "
                 f"no values in [{self.low}, {self.high}] give these"
             )
+        return unit_sums, unit_squares
 
 
 def _columns(x: Mapping[str, float]) -> tuple[Counts, Floats, Floats]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
-from detectors._series import Floats, Ids, check_counts, check_series
 from detectors.drift import DEFAULT_SIZES, Drift, DriftScores
+from detectors.series import Floats, Ids, check_counts, check_series
 from detectors.wave import Wave, WaveScores
 
 Counts = NDArray[np.int64]

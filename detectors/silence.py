@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _silence_kernel as kernel
-from detectors._series import distinct
+from detectors.series import distinct, find
 
 Ids = NDArray[np.uint64]
 Counts = NDArray[np.int64]
@@ -193,6 +193,21 @@ class Silence(AnomalyDetector):
         """Learn a bucket; returns the scores it had before it was learned. Arguments as in `score_many`."""
         return self._step(series, counts, bucket, factor, absent_factor, learn=True)
 
+    def usual_many(self, series: Ids, *, bucket: int) -> Floats:
+        """Authors expected of each series in a bucket above the last one learned, without any factor.
+
+        0 of series never learned. The field `usual` of the scores is this times the factor; to ask for it
+        costs less than to judge. Of shape (series,).
+        """
+        self._check_bucket(bucket)
+        places, known = find(self._state.ids, series)
+        expected = np.zeros(series.size)
+        before = bucket - 1 if self._last is None else self._last
+        some = np.empty(int(known.sum()))
+        kernel.usual(self._state, places[known], bucket, before, self._constants, some)
+        expected[known] = some
+        return expected
+
     def restart(self, series: Ids) -> None:
         """Begin the evidence of some series anew, as after an alarm; a running episode goes on."""
         self._state.log_r[np.isin(self._state.ids, series)] = -np.inf
@@ -265,5 +280,8 @@ class Silence(AnomalyDetector):
             wrong.append(absent_factor)
         if wrong:
             raise ValueError(f"a factor is {wrong[0]}; each must be finite and at least 0")
+        self._check_bucket(bucket)
+
+    def _check_bucket(self, bucket: int) -> None:
         if self._last is not None and bucket <= self._last:
             raise ValueError(f"bucket is {bucket}; buckets up to {self._last} are learned already")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _unusual_day_kernel as kernel
-from detectors._series import distinct, find
 from detectors._unusual_day_math import COUNT, SHARE
 from detectors.features import feature_id
+from detectors.series import distinct, find
 
 Ids = NDArray[np.uint64]
 Floats = NDArray[np.float64]

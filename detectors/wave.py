@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _wave_kernel as kernel
-from detectors._series import Floats, Ids, SeriesTable, check_bucket, check_counts, check_series
+from detectors.series import Floats, Ids, SeriesTable, check_bucket, check_counts, check_series
 
 Counts = NDArray[np.int64]
 Flags = NDArray[np.bool_]

@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.store.schemas import SCALE
+from detectors.series import find
 from detectors.unusual_day import UnusualDay, UnusualDayScores
 from pipelines.stages.finding import DOWN, UNUSUAL_DAY, UP, Asked, Bar, Finding
-from pipelines.stages.sums import Day, Ids, Sums, name_id
+from pipelines.stages.sums import Day, Sums, name_id
 
 Floats = NDArray[np.float64]
 
@@ -47,8 +48,8 @@ class UnusualDayWatch:
     def _meet(self, day: Day) -> None:
         """Take in perimeters and channels that were not met before."""
         ids = day.channels.ids
-        rows, known = _find(self._places, ids["perimeter"])
-        columns, heard = _find(self._channels, ids["channel"])
+        rows, known = find(self._places, ids["perimeter"])
+        columns, heard = find(self._channels, ids["channel"])
         if known.all() and heard.all() and self._has[rows, columns].all():
             return
         places, channels = (
@@ -112,11 +113,3 @@ def _means(sums: Sums) -> tuple[Floats, Floats]:
     totals = np.stack([sums["score_sum"] / SCALE, sums["mood_sum"] / SCALE, without_text], axis=1)
     nothing = np.full(weights.shape, np.nan)
     return np.divide(totals, weights, out=nothing, where=weights > 0), weights.astype(np.float64)
-
-
-def _find(ids: Ids, wanted: Ids) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Places of the wanted in sorted ids, and whether they are there."""
-    if not ids.size:
-        return np.zeros(wanted.size, np.intp), np.zeros(wanted.size, np.bool_)
-    places = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
-    return places, ids[places] == wanted

@@ -11,6 +11,7 @@ from connectors.store.schemas import SCALE
 from detectors.blind_spot import FIELD, BlindSpot
 from detectors.drift import Drift, DriftScores
 from detectors.mismatch import Answers, Mismatch
+from detectors.series import find
 from detectors.silence import Silence, SilenceScores
 from pipelines.stages.finding import (
     BLIND_SPOT,
@@ -110,6 +111,7 @@ class SilenceWatch:
         # Series in order of id, with the ids of their perimeter and channel, and their place in the names.
         self._series, self._places, self._channels = np.empty((3, 0), np.uint64)
         self._named = np.empty(0, np.int64)
+        self._sort_out()
 
     def judge(self, day: Day, bar: Bar, asked: Asked) -> list[Finding]:
         """Findings of the kind SILENCE, a series a perimeter and channel."""
@@ -117,20 +119,15 @@ class SilenceWatch:
         self._meet(series, day)
         heard = np.zeros(self._series.size, np.int64)
         heard[np.searchsorted(self._series, series)] = day.channels["volume"]
-        at_root = self._places == self._root
-        whole, parts = self._series[at_root], self._series[~at_root]
-        usual = self._whole.score_many(whole, heard[at_root], bucket=day.bucket).usual
-        others, total, own = _shares_heard(heard[at_root], usual)
-        # Channels of the root, in order of the ids of their series.
-        order = np.argsort(self._channels[at_root])
-        at = order[np.searchsorted(self._channels[at_root][order], self._channels[~at_root])]
+        at_root, below = heard[self._at_root], heard[~self._at_root]
+        usual = self._whole.usual_many(self._of_root, bucket=day.bucket)
+        others, total, own = _shares_heard(at_root, usual)
+        factor = np.maximum(total, own[self._same_channel])
         scores = (
-            self._whole.learn_many(whole, heard[at_root], bucket=day.bucket, factor=others),
-            self._parts.learn_many(
-                parts, heard[~at_root], bucket=day.bucket, factor=np.maximum(total, own[at])
-            ),
+            self._whole.learn_many(self._of_root, at_root, bucket=day.bucket, factor=others),
+            self._parts.learn_many(self._below, below, bucket=day.bucket, factor=factor),
         )
-        threshold = bar(SILENCE, order.size)
+        threshold = bar(SILENCE, self._of_root.size)
         found = []
         for judged, estimator in zip(scores, (self._whole, self._parts), strict=True):
             over = np.flatnonzero(judged.evidence >= threshold)
@@ -142,7 +139,7 @@ class SilenceWatch:
 
     def _meet(self, series: Ids, day: Day) -> None:
         """Take in series that were not met before."""
-        fresh = np.flatnonzero(~np.isin(series, self._series))
+        fresh = np.flatnonzero(~find(self._series, series)[1])
         if not fresh.size:
             return
         keys, ids = day.channels.keys, day.channels.ids
@@ -154,6 +151,16 @@ class SilenceWatch:
         self._places = np.concatenate([self._places, ids["perimeter"][fresh]])[order]
         self._channels = np.concatenate([self._channels, ids["channel"][fresh]])[order]
         self._named = np.concatenate([self._named, named])[order]
+        self._sort_out()
+
+    def _sort_out(self) -> None:
+        """Tell the root's series from those below, and find for each of these the root's of the channel."""
+        self._at_root = self._places == self._root
+        self._of_root, self._below = self._series[self._at_root], self._series[~self._at_root]
+        # Channels of the root, in order of the ids of their series.
+        channels = self._channels[self._at_root]
+        order = np.argsort(channels)
+        self._same_channel = order[np.searchsorted(channels[order], self._channels[~self._at_root])]
 
     def _silent(self, day: Day, scores: SilenceScores, at: int, threshold: float) -> Finding:
         place, channel = self._names[self._named[np.searchsorted(self._series, scores.series[at])]]
