@@ -237,10 +237,10 @@ class Drift(AnomalyDetector):
 
     def _to_unit(self, series: Ids, n: Counts, sums: Floats, squares: Floats) -> tuple[Floats, Floats]:
         """Sums and sums of squares of the values moved to [0, 1]; ValueError where no values give them."""
-        columns = [column.astype(np.float64) for column in (n, sums, squares)]
+        values, totals, powers = (column.astype(np.float64) for column in (n, sums, squares))
         low, span = float(self.low), float(self.high - self.low)
         unit_sums, unit_squares = np.empty((2, series.size))
-        i = kernel.to_unit(*columns, low, span, ROUNDING, unit_sums, unit_squares)
+        i = kernel.to_unit(values, totals, powers, low, span, ROUNDING, unit_sums, unit_squares)
         if i >= 0:
             raise ValueError(
                 f"series {series[i]} has n {n[i]}, sum {sums[i]} and sum of squares {squares[i]}; "
