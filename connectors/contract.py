@@ -5,9 +5,11 @@ an event to admit, a row set aside on purpose, or a rejection with its reason. S
 construction, and a quarantined record can be parsed again, alone, after a fix.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -82,6 +84,36 @@ class Source(Protocol):
     def records(self) -> Iterator[Record]: ...
 
     def parse(self, record: Record) -> Outcome: ...
+
+
+class Ending(Enum):
+    """What shows that the last record of a file is whole, while others may still write to it."""
+
+    DOCUMENT = "the file no longer changes"
+    LINES = "a line end"
+    MAILBOX = "a blank line"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source. read: its records from the first; never raises for what the file holds.
+
+    ending: looks at the file, OSError where it cannot. beside: files that say something of this one, whether
+    they are there or not.
+    """
+
+    path: Path
+    read: Callable[[], Iterator[Record]]
+    ending: Callable[[], Ending]
+    beside: tuple[Path, ...] = ()
+
+
+class FileSource(Source, Protocol):
+    """A source that is made of files, which can be read one by one."""
+
+    def files(self) -> Iterator[SourceFile]:
+        """Every file in order of path; SourceError if the configured place does not exist."""
+        ...
 
 
 @dataclass(slots=True)

@@ -5,22 +5,18 @@ is recognised, events by their id and quarantined records by theirs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-import pyarrow as pa
-
-from connectors.admission import Admission, SourceAdmission
-from connectors.contract import Accounting, Outcome, Parsed, Record, Rejected, SetAside, Source
+from connectors.admission import Admission
+from connectors.contract import Accounting, Record, Source
 from connectors.errors import SourceError
-from connectors.events import EVENT
+from connectors.intake import Intake, Pending
+from connectors.loads import LeftOut, add, check_key, left_out, load_note, most_told
 from connectors.log import EventLog, KnownIds, LogWriter
-from connectors.log.arrow_bytes import fixed_matrix
 from connectors.mending import Mending
 from connectors.quarantine import Entry, Quarantine
 from connectors.sources import OpenedSource
@@ -59,15 +55,16 @@ def ingest(
     key, LogError and QuarantineError if they cannot be written. What was committed by then stays, and
     running again completes it without doubling.
     """
-    check_key(log, admission)
+    written = EventLog(log.path)
+    check_key(written, admission.secret)
     quarantine.purge(now)
-    known, told = EventLog(log.path).known_ids(), _told(log)
+    known, told = written.known_ids(), most_told(written)
     accounts = {}
     for opened in sources:
         before = told.get(opened.source.name, Counter())
         load = _Load(opened, admission, log, quarantine, known, live=live, now=now, told=before)
         mending = Mending(opened.source.name, quarantine, quarantine.entries(opened.source.name))
-        for chunk in _chunks(mending.watch(opened.source.records()), _size):
+        for chunk in chunks(mending.watch(opened.source.records()), size_of):
             load.take(chunk)
             if progress is not None:
                 progress(opened.source.name, len(chunk))
@@ -94,8 +91,9 @@ def retry(
     entries. An entry goes once the log holds its event, so a kill in between neither loses nor doubles it.
     Raises as `ingest`, but for a place that is gone.
     """
-    check_key(log, admission)
-    known, told = EventLog(log.path).known_ids(), _told(log)
+    written = EventLog(log.path)
+    check_key(written, admission.secret)
+    known, told = written.known_ids(), most_told(written)
     accounts = {}
     for opened in sources:
         name = opened.source.name
@@ -104,7 +102,7 @@ def retry(
         rows = new_load()
         done: list[str] = []
         of_rows = (e for e in _wanted(quarantine, name, only) if not stands_for_file(e.record))
-        for chunk in _chunks(of_rows, lambda entry: _size(entry.record)):
+        for chunk in chunks(of_rows, lambda entry: size_of(entry.record)):
             again = frozenset(rows.take([entry.record for entry in chunk]))
             done += [entry.id for i, entry in enumerate(chunk) if i not in again]
         if rows.has_read:
@@ -112,7 +110,7 @@ def retry(
             quarantine.remove(done)
         if mending:
             files = _read_again(opened.source, new_load(told=told.get(name, Counter())), mending)
-            accounts[name] = _sum(accounts.get(name, Accounting()), files)
+            accounts[name] = add(accounts.get(name, Accounting()), files)
             quarantine.remove(mending.resolved())
     return accounts
 
@@ -125,62 +123,10 @@ def _read_again(source: Source, load: "_Load", mending: Mending) -> Accounting:
     """Load the files that could not be read; those that give nothing now fail as they did."""
     # Where the whole place is gone, so are its files.
     with suppress(SourceError):
-        for chunk in _chunks(filter(mending.concerns, mending.watch(source.records())), _size):
+        for chunk in chunks(filter(mending.concerns, mending.watch(source.records())), size_of):
             load.take(chunk)
     load.take(mending.unread())
     return load.finish()
-
-
-def _sum(one: Accounting, other: Accounting) -> Accounting:
-    return Accounting(
-        read=one.read + other.read,
-        events=one.events + other.events,
-        duplicates=one.duplicates + other.duplicates,
-        set_aside=dict(Counter(one.set_aside) + Counter(other.set_aside)),
-        quarantined=dict(Counter(one.quarantined) + Counter(other.quarantined)),
-    )
-
-
-def check_key(log: LogWriter, admission: Admission) -> None:
-    """Raise SecretError if events were loaded into this log with another key."""
-    for manifest in EventLog(log.path).manifests():
-        admission.secret.check_fingerprint(manifest.note.get("key"), where=f"the log {log.path}")
-
-
-def _told(log: LogWriter) -> dict[str, Counter[tuple[str, str]]]:
-    """The most rows that one load set aside or quarantined for each reason, by source."""
-    told: dict[str, Counter[tuple[str, str]]] = {}
-    for manifest in EventLog(log.path).manifests():
-        account = manifest.note.get("accounting")
-        if account is not None:
-            name = str(manifest.note["source"])
-            told[name] = told.get(name, Counter()) | _left_out(
-                account["set_aside_reasons"], account["quarantine_reasons"]
-            )
-    return told
-
-
-def _left_out(set_aside: Mapping[str, int], quarantined: Mapping[str, int]) -> Counter[tuple[str, str]]:
-    aside = {("set aside", reason): count for reason, count in set_aside.items()}
-    return Counter(aside | {("quarantined", reason): count for reason, count in quarantined.items()})
-
-
-@dataclass(slots=True)
-class _Pending:
-    """Admitted events not yet handed to the log."""
-
-    batches: list[pa.RecordBatch] = field(default_factory=list)
-    rows: int = 0
-    bytes: int = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        self.batches.append(batch)
-        self.rows += batch.num_rows
-        self.bytes += batch.nbytes
-
-    @property
-    def is_full(self) -> bool:
-        return self.rows >= COMMIT_ROWS or self.bytes >= COMMIT_BYTES
 
 
 class _Load:
@@ -199,100 +145,60 @@ class _Load:
         *,
         live: bool,
         now: datetime,
-        told: Counter[tuple[str, str]] | None = None,
+        told: LeftOut | None = None,
     ) -> None:
-        self._source = opened.source
+        self._name = opened.source.name
         self._log = log
-        self._quarantine = quarantine
-        self._known = known
         self._live = live
         self._now = now
         self._told = told
-        self._newly_quarantined = 0
         self._key = admission.secret.fingerprint
         # The log's clock never goes back, even where the machine's did.
         admitted_at = max(filter(None, (now, log.clock if live else None)))
-        self._admission: SourceAdmission = admission.of_source(opened.settings, live=live, now=admitted_at)
-        self._account = Accounting()
-        self._pending = _Pending()
+        self._intake = Intake(opened, admission, quarantine, known, live=live, now=admitted_at)
+        self._pending = Pending()
 
     @property
     def has_read(self) -> bool:
-        return self._account.read > 0
+        return self._intake.account.read > 0
 
     def take(self, records: Sequence[Record]) -> list[int]:
         """Account for records; the indexes of those that went to quarantine."""
-        outcomes = list(map(self._source.parse, records))
-        self._account.read += len(records)
-        parsed = [(i, outcome) for i, outcome in enumerate(outcomes) if isinstance(outcome, Parsed)]
-        rejected = [(i, outcome) for i, outcome in enumerate(outcomes) if isinstance(outcome, Rejected)]
-        self._set_aside(outcomes)
-        admitted = self._admission.admit([(records[i], outcome) for i, outcome in parsed])
-        rejected += [(parsed[i][0], why) for i, why in admitted.rejections]
-        self._keep_new(admitted.events)
-        self._quarantine_rows(records, rejected)
-        if self._pending.is_full:
-            self._commit(note={"source": self._source.name, "key": self._key})
-        return [i for i, _ in rejected]
+        events, rejected = self._intake.take(records)
+        self._pending.add(events)
+        if self._pending.rows >= COMMIT_ROWS or self._pending.bytes >= COMMIT_BYTES:
+            self._commit(load_note(self._name, self._key))
+        return rejected
 
     def finish(self) -> Accounting:
         """Hand the rest to the log, with the accounting, if there was anything new."""
-        if not self._account.closes():
-            raise AssertionError(f"{self._source.name}: the accounting does not close: {self._account}")
+        account = self._intake.account
+        if not account.closes():
+            raise AssertionError(f"{self._name}: the accounting does not close: {account}")
         if self._has_news():
-            account = self._account.as_json()
-            self._commit(note={"source": self._source.name, "key": self._key, "accounting": account})
-        return self._account
+            self._commit(load_note(self._name, self._key, account))
+        return account
 
     def _has_news(self) -> bool:
         """Rows set aside have no identity: one more of them than ever is new."""
-        account = self._account
+        account = self._intake.account
         if self._told is None:
             return bool(account.events or account.set_aside)
-        more = _left_out(account.set_aside, account.quarantined) - self._told
-        return bool(account.events or self._newly_quarantined or more)
+        more = left_out(account) - self._told
+        return bool(account.events or self._intake.newly_quarantined or more)
 
-    def _set_aside(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
-            if isinstance(outcome, SetAside):
-                _count(self._account.set_aside, outcome.reason)
-
-    def _keep_new(self, events: pa.RecordBatch) -> None:
-        ids = events["event_id"]
-        _, firsts = np.unique(fixed_matrix(ids).view("S16").ravel(), return_index=True)
-        new = np.zeros(events.num_rows, dtype=bool)
-        new[firsts] = True
-        new &= ~self._known.contains(ids)
-        fresh = events.filter(pa.array(new))
-        self._known.add(fresh["event_id"])
-        self._pending.add(fresh)
-        self._account.events += fresh.num_rows
-        self._account.duplicates += events.num_rows - fresh.num_rows
-
-    def _quarantine_rows(self, records: Sequence[Record], rejected: Sequence[tuple[int, Rejected]]) -> None:
-        for _, why in rejected:
-            _count(self._account.quarantined, why.reason)
-        if rejected:
-            rows = [(records[i], why) for i, why in rejected]
-            self._newly_quarantined += self._quarantine.add(self._source.name, rows, now=self._now)
-
-    def _commit(self, *, note: dict[str, Any]) -> None:
-        events = pa.Table.from_batches(self._pending.batches, schema=EVENT)
-        self._pending = _Pending()
+    def _commit(self, note: dict[str, Any]) -> None:
+        events, self._pending = self._pending.table(), Pending()
         if self._live:
             self._log.append_live(events, note=note)
         else:
             self._log.append_history(events, loaded_at=self._now, note=note)
 
 
-def _count(counts: dict[str, int], reason: str) -> None:
-    counts[reason] = counts.get(reason, 0) + 1
-
-
 _Item = TypeVar("_Item")
 
 
-def _chunks(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+def chunks(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[list[_Item]]:
     """Items in chunks bounded by their number and by the characters they hold."""
     chunk: list[_Item] = []
     chars = 0
@@ -306,7 +212,8 @@ def _chunks(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[li
         yield chunk
 
 
-def _size(record: Record) -> int:
+def size_of(record: Record) -> int:
+    """Characters or bytes that a record holds, about."""
     if isinstance(record.payload, bytes):
         return len(record.payload)
     return sum(len(value) for value in record.payload.values() if isinstance(value, str))

@@ -23,6 +23,12 @@ def is_metadata(path: Path) -> bool:
     return path.name.lower() == TABLE_NAME or sidecar
 
 
+def metadata_places(letter: Path) -> tuple[Path, ...]:
+    """Where what is known of a letter may stand."""
+    sidecars = (letter.with_name(letter.name + suffix) for suffix in _SIDECARS)
+    return (letter.parent / TABLE_NAME, *sidecars)
+
+
 class Metadata:
     """Finds the metadata of letters. pattern: regular expression with named groups, tried on file names."""
 

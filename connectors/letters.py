@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from connectors import files
-from connectors.contract import Outcome, Parsed, Record, Rejected, SetAside
-from connectors.letter_metadata import Metadata, MetadataError, is_metadata
+from connectors.contract import Ending, Outcome, Parsed, Record, Rejected, SetAside, SourceFile
+from connectors.letter_metadata import Metadata, MetadataError, is_metadata, metadata_places
 from connectors.letter_text import SUFFIXES, LetterError, read_text
 from connectors.source_settings import LettersSource
 from connectors.template import Template
@@ -47,11 +48,15 @@ class Letters:
 
     def records(self) -> Iterator[Record]:
         """Every letter in order of path. Raises SourceError if there is no such place."""
+        return (record for file in self.files() for record in file.read())
+
+    def files(self) -> Iterator[SourceFile]:
+        """Every letter's file in order of path; SourceError if there is no such place."""
         metadata = Metadata(self._settings.pattern)
         for path in files.expand(self._base, self._settings.path):
             if not is_metadata(path):
-                name = files.relative_name(self._base, path)
-                yield Record(name, 0, {"file": name, **_read(path, metadata)})
+                read = partial(_records, path, files.relative_name(self._base, path), metadata)
+                yield SourceFile(path, read, lambda: Ending.DOCUMENT, beside=metadata_places(path))
 
     def parse(self, record: Record) -> Outcome:
         """The outcome of one letter."""
@@ -99,6 +104,10 @@ class Letters:
             return Rejected("missing_field", detail)
         blank = [name for name in self._perimeter.fields if not metadata[name].strip()]
         return Rejected("no_perimeter", f"blank in the metadata: {', '.join(blank)}")
+
+
+def _records(path: Path, name: str, metadata: Metadata) -> Iterator[Record]:
+    yield Record(name, 0, {"file": name, **_read(path, metadata)})
 
 
 def _read(path: Path, metadata: Metadata) -> Mapping[str, object]:

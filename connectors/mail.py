@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from connectors import files, mail_boxes
-from connectors.contract import Outcome, Parsed, Record, Rejected, SetAside
+from connectors.contract import Outcome, Parsed, Record, Rejected, SetAside, SourceFile
 from connectors.mail_kinds import kind
 from connectors.mail_message import ParsedMail, address_of, body_text, display_name_of, parse_message, sent_at
 from connectors.mail_reply import visible
@@ -48,11 +49,16 @@ class Mail:
 
     def records(self) -> Iterator[Record]:
         """Every message, file by file in order of path. Raises SourceError if there is no such place."""
+        return (record for file in self.files() for record in file.read())
+
+    def files(self) -> Iterator[SourceFile]:
+        """Every mailbox, message and archive in order of path; SourceError if there is no such place."""
         for path in files.expand(self._base, self._settings.path):
             # A maildir's tmp holds messages half delivered; they will come as whole ones.
             if path.parent.name == "tmp" and (path.parent.parent / "cur").is_dir():
                 continue
-            yield from mail_boxes.read(path, files.relative_name(self._base, path))
+            read = partial(mail_boxes.read, path, files.relative_name(self._base, path))
+            yield SourceFile(path, read, partial(mail_boxes.ending, path))
 
     def parse(self, record: Record) -> Outcome:
         """The outcome of one message."""

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from connectors.contract import Record
+from connectors.contract import Ending, Record
 from connectors.unread import unread
 
 MAX_MESSAGE_BYTES = 32 * 2**20
@@ -38,6 +38,15 @@ def read(path: Path, name: str) -> Iterator[Record]:
                 yield from _read_messages(stream, name)
     except OSError as error:
         yield Record(name, 0, unread("unreadable", error.strerror or type(error).__name__))
+
+
+def ending(path: Path) -> Ending:
+    """A mailbox of several messages ends each with a blank line. Raises OSError where it cannot be read."""
+    with path.open("rb") as stream:
+        first = stream.readline(_LINE_BYTES).removeprefix(codecs.BOM_UTF8)
+        while first and not first.strip(b"\r\n"):
+            first = stream.readline(_LINE_BYTES)
+    return Ending.MAILBOX if first.startswith(b"From ") else Ending.DOCUMENT
 
 
 def _read_messages(stream: IO[bytes], name: str) -> Iterator[Record]:

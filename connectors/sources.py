@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from connectors.contract import Source
+from connectors.contract import FileSource
 from connectors.source_settings import CommonSource, LettersSource, MailSource, TableSource
 
 
@@ -13,7 +13,7 @@ from connectors.source_settings import CommonSource, LettersSource, MailSource, 
 class OpenedSource:
     """A source with the settings it was made from."""
 
-    source: Source
+    source: FileSource
     settings: CommonSource
 
 
@@ -28,7 +28,7 @@ def open_sources(
     return [OpenedSource(_open(one, base=base, zone=zone), one) for one in settings]
 
 
-def _open(settings: MailSource | LettersSource | TableSource, *, base: Path, zone: str) -> Source:
+def _open(settings: MailSource | LettersSource | TableSource, *, base: Path, zone: str) -> FileSource:
     match settings:
         case MailSource():
             from connectors.mail import Mail

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.civil_days import midnight
-from connectors.contract import Accounting
+from connectors.loads import accounts_of
 from connectors.log import EventLog
 from connectors.store import Run, Store
 from connectors.store.schemas import TALLY
@@ -74,23 +73,10 @@ def record_loads(store: Store, log: EventLog) -> None:
     A load is known by the number of its manifest, so recording it again changes nothing.
     """
     for manifest in log.manifests():
-        account = manifest.note.get("accounting")
-        if account is not None:
+        accounts = accounts_of(manifest.note)
+        if accounts:
             loaded_at = manifest.load.loaded_at if manifest.load else manifest.written_at
-            store.record_ingest(
-                f"{manifest.seq:012d}", loaded_at, {str(manifest.note["source"]): accounting_of(account)}
-            )
-
-
-def accounting_of(account: Mapping[str, Any]) -> Accounting:
-    """The accounting whose `as_json` this is."""
-    return Accounting(
-        read=account["read"],
-        events=account["events"],
-        duplicates=account["duplicates"],
-        set_aside=dict(account["set_aside_reasons"]),
-        quarantined=dict(account["quarantine_reasons"]),
-    )
+            store.record_ingest(f"{manifest.seq:012d}", loaded_at, accounts)
 
 
 def _date(day: int) -> date:

@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 import pytest
 
-from connectors.contract import Accounting
 from connectors.store.schemas import TALLY
-from pipelines.publish import accounting_of, tallies_of
+from pipelines.publish import tallies_of
 from pipelines.stages.tally import CELLS, theme_keys
 
 THEMES = theme_keys(["delivery"])
@@ -68,9 +67,3 @@ def test_no_cells_are_no_tallies() -> None:
 def test_a_theme_without_name_is_refused() -> None:
     with pytest.raises(KeyError):
         tallies_of(cells((20177, DELIVERY)), themes={0: ""}, zone="Europe/Paris")
-
-
-def test_an_accounting_comes_back_from_the_log_as_it_was() -> None:
-    account = Accounting(9, 3, 1, {"bounce": 2, "newsletter": 1}, {"bad_date": 2})
-    assert account.closes()
-    assert accounting_of(account.as_json()) == account

@@ -1,7 +1,7 @@
 """From what a source parsed to events that may be stored."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -89,12 +89,21 @@ class SourceAdmission:
         self._identity = Identity(shared.secret.key("event-id"), settings.name)
         self._first, self._end = _bounds(settings.window, settings.timezone or shared.zone)
 
-    def admit(self, rows: Sequence[Admissible]) -> Admitted:
+    def move_to(self, now: datetime) -> None:
+        """Admit what comes from here on at a later time, aware."""
+        self._now = now
+
+    def forget(self, part: Hashable) -> None:
+        """Give the ids of later rows as if those of a part had never come; see Identity.forget."""
+        self._identity.forget(part)
+
+    def admit(self, rows: Sequence[Admissible], *, part: Hashable = None) -> Admitted:
         """Check, pseudonymise and redact rows. Every row given is an event or a rejection.
 
         Identity is counted over all rows given, so a row keeps its id when others are rejected or fixed.
+        part: the file the rows come from, where `forget` may be asked for.
         """
-        ids = self._identity.of([parsed for _, parsed in rows])
+        ids = self._identity.of([parsed for _, parsed in rows], part=part)
         kept: list[int] = []
         rejections: list[tuple[int, Rejected]] = []
         for i, (_, parsed) in enumerate(rows):

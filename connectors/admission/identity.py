@@ -4,7 +4,7 @@ So the same file twice adds nothing, a grown file adds only what is new, and two
 write the same three words on the same day are two events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import UTC
 from hashlib import blake2b
 
@@ -72,9 +72,10 @@ class Identity:
         self._own = blake2b(_field("own") + _field(source), key=key, digest_size=EVENT_ID_BYTES)
         self._content = blake2b(_field("content") + _field(source), key=key, digest_size=EVENT_ID_BYTES)
         self._occurrences = Occurrences()
+        self._parts: dict[Hashable, list[npt.NDArray[np.uint64]]] = {}
 
-    def of(self, rows: Sequence[Parsed]) -> list[bytes]:
-        """The 16-byte event id of each row."""
+    def of(self, rows: Sequence[Parsed], *, part: Hashable = None) -> list[bytes]:
+        """The 16-byte event id of each row. part: what `forget` may later take back, such as a file."""
         ids: list[bytes] = [b""] * len(rows)
         anonymous = []
         for i, row in enumerate(rows):
@@ -84,10 +85,20 @@ class Identity:
                 ids[i] = _digest(self._content, canonical_content(row))
                 anonymous.append(i)
         if anonymous:
-            digests = np.frombuffer(b"".join(ids[i] for i in anonymous), dtype="<u8")[::2]
+            digests = np.frombuffer(b"".join(ids[i] for i in anonymous), dtype="<u8")[::2].copy()
+            if part is not None:
+                self._parts.setdefault(part, []).append(digests)
             for i, number in zip(anonymous, self._occurrences.number(digests).tolist(), strict=True):
                 ids[i] = _digest(self._content, ids[i] + number.to_bytes(8, "big"))
         return ids
+
+    def forget(self, part: Hashable) -> None:
+        """Count as if the rows of a part had never come; those of every other part must have had one."""
+        if self._parts.pop(part, None):
+            self._occurrences = Occurrences()
+            rest = [digests for batches in self._parts.values() for digests in batches]
+            if rest:
+                self._occurrences.number(np.concatenate(rest))
 
 
 def canonical_content(row: Parsed) -> bytes:

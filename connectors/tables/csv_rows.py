@@ -12,6 +12,8 @@ from connectors.tables.rows import RAW, FileError, Header, Row, faulty, wanted_c
 
 MOST_CHARACTERS = 1 << 22
 """A longer row is taken for a quote left open, or for something that is not a table."""
+UNCLOSED = "a quote opens here and is never closed"
+"""Detail of a line whose field goes on to the end of the file, as it does while the file is being written."""
 _END = "\ufdd0end"  # fed after the last line; found inside a field, it proves a quote left open
 
 csv.field_size_limit(MOST_CHARACTERS)
@@ -115,7 +117,7 @@ class _Cutter:
 
     def _fault(self, cells: Cells) -> str | None:
         if cells and cells[-1].endswith(_END):
-            return "a quote opens here and is never closed"
+            return UNCLOSED
         if len(self._taken) > 1 and not self._holds_together(cells):
             return (
                 f"a quote opens here, and the row it makes of {len(self._taken)} lines has "

@@ -1,10 +1,11 @@
 """The source of rows: files to records, records to outcomes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from connectors.contract import Outcome, Record, Rejected
+from connectors.contract import Ending, Outcome, Record, Rejected, SourceFile
 from connectors.files import expand, relative_name
 from connectors.source_settings import TableSource
 from connectors.tables.csv_rows import read_csv
@@ -58,16 +59,23 @@ class Table:
 
     def records(self) -> Iterator[Record]:
         """Every row of every file, files by path. Raises SourceError if the configured place is not there."""
+        return (record for file in self.files() for record in file.read())
+
+    def files(self) -> Iterator[SourceFile]:
+        """Every file in order of path; SourceError if the configured place is not there."""
         for path in expand(self._base, self._settings.path):
-            name = relative_name(self._base, path)
-            for line, payload in self._with_day_first(self._rows(path)):
-                yield Record(name, line, payload)
+            yield SourceFile(path, partial(self._records, path), partial(_ending, path))
 
     def parse(self, record: Record) -> Outcome:
         """The outcome of one row, by its payload alone."""
         if isinstance(record.payload, bytes):
             return Rejected("bad_row", "the record is not a row of a table")
         return self._parser.parse(record.payload)
+
+    def _records(self, path: Path) -> Iterator[Record]:
+        name = relative_name(self._base, path)
+        for line, payload in self._with_day_first(self._rows(path)):
+            yield Record(name, line, payload)
 
     def _rows(self, path: Path) -> Iterator[Row]:
         """Rows of one file; what stops the reading is a row itself, rejected, with line 0.
@@ -101,3 +109,7 @@ class Table:
     def _dates(self, sample: Sequence[Row]) -> Iterator[str]:
         cells = (lookup(payload, key) for _, payload in sample for key in self._parser.date_keys)
         return (cell for cell in cells if isinstance(cell, str))
+
+
+def _ending(path: Path) -> Ending:
+    return Ending.LINES if format_of(path) in ("csv", "jsonl") else Ending.DOCUMENT
