@@ -18,7 +18,7 @@ _OBSERVED, _EVIDENCE, _GAP, _FOOT = 190, 150, 84, 40
 _BAND = "#e4e7eb"
 _EVIDENCE_COLOUR = "#3d7068"
 _MOST_TICKS = 5
-_HATCHED = "under"
+_HATCHED = "withheld"
 _FEW_DAYS = 45
 """Up to so many days each week has its date, up to twice as many every other one, beyond that each month."""
 
@@ -71,8 +71,8 @@ def evidence_plot(
 
     days: in order, one at least; days between them were silent. raised: the day of the alert.
     learned_until: last day of the baseline, None if it is not known. shape: steps and bars are of counts,
-    points of values. least: the least count that is told; where it is withheld, a hatched zone below that
-    stands for it. lang: fr or en. Raises ValueError if there is no day.
+    points of values. least: the least count, and the least step of counts, that is told; hatched days stand
+    for what is withheld. lang: fr or en. Raises ValueError if there is no day.
     """
     if not days:
         raise ValueError("there are no days; a picture needs one at least")
@@ -88,7 +88,7 @@ def evidence_plot(
     ordinary = words.ordinary if any(one.low is not None for one in days) else words.expected
     observed = [(TEXTS, words.observed), (_BAND, ordinary)]
     if counts and any(one.withheld for one in days):
-        observed.append((f"url(#{_HATCHED})", words.under.format(least)))
+        observed.append((f"url(#{_HATCHED})", words.withheld.format(least=least)))
     highest = max([1.0, *(one.evidence or 0.0 for one in days), *(one.threshold or 0.0 for one in days)])
     below = _Scale(0.0, highest * 1.12, lower + _EVIDENCE, lower)
     parts = [
@@ -100,7 +100,7 @@ def evidence_plot(
         *_band(days, time, above),
         *_rarities(below, words),
         *_mark(raised, titles.alert, time, panels),
-        *(_under(days, time, above, least) if counts else ()),
+        *(_withheld(days, time, above) if counts else ()),
         *_DRAWN[shape](days, time, above, raised),
         *_course(days, time, below),
         *_crossings(days, time, below, raised),
@@ -263,16 +263,16 @@ def _rises(days: Sequence[Judged]) -> Iterator[list[Judged]]:
         yield run
 
 
-def _under(days: Sequence[Judged], time: _Time, scale: _Scale, least: int) -> Iterator[str]:
-    """A hatched zone over the days whose counts are withheld: all that is told is that they are small."""
+def _withheld(days: Sequence[Judged], time: _Time, scale: _Scale) -> Iterator[str]:
+    """Hatching over the days whose counts are withheld; it says nothing of their size."""
     for few, run in groupby(days, key=lambda one: one.withheld):
         if few:
             held = list(run)
-            x, y = time.left(held[0].day), scale.y(least)
+            x = time.left(held[0].day)
             width = time.left(held[-1].day) + time.width - x
             yield (
-                f"<rect class='withheld' x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' "
-                f"height='{scale.bottom - y:.1f}' fill='url(#{_HATCHED})'/>"
+                f"<rect class='withheld' x='{x:.1f}' y='{scale.top:.1f}' width='{width:.1f}' "
+                f"height='{scale.bottom - scale.top:.1f}' fill='url(#{_HATCHED})'/>"
             )
 
 

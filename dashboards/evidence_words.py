@@ -10,7 +10,7 @@ class Words:
     observed: str
     expected: str
     ordinary: str
-    under: str
+    withheld: str
     evidence: str
     threshold: str
     anew: str
@@ -24,7 +24,7 @@ WORDS = {
         observed="observé",
         expected="attendu",
         ordinary="attendu, et l'ordinaire (90 %)",
-        under="moins de {} : ni compte ni preuve",
+        withheld="tu : moins de {least}, ou moins de {least} de plus",
         evidence="preuve : sans rien de neuf, on n'irait si haut qu'une fois sur…",
         threshold="seuil d'alerte",
         anew="après une alerte, elle repart de zéro",
@@ -36,7 +36,7 @@ WORDS = {
         observed="observed",
         expected="expected",
         ordinary="expected, and the ordinary (90%)",
-        under="under {}: no count, no evidence",
+        withheld="withheld: under {least}, or under {least} more",
         evidence="evidence: with nothing new, it would go this high only once in…",
         threshold="alert threshold",
         anew="after an alert it begins anew",

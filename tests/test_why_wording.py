@@ -141,11 +141,11 @@ def test_texts_and_mentions_add_up_over_the_episode_and_few_are_withheld() -> No
     ]
     days = days_of_series(shown, [shown[5]], since=day_of(3), min_authors=5)
     # Before the episode the expected of each day; then what is expected of fewer than five people, and
-    # fewer than five heard, are withheld, but for the alert's own.
-    assert [one.observed for one in days] == [None, None, None, 0.0, None, 4.0, 8.0]
+    # fewer than five heard, are withheld, but for the alert's own; and so is what is fewer than five from it.
+    assert [one.observed for one in days] == [None, None, None, None, None, 4.0, 8.0]
     assert [one.expected for one in days] == [10.0, 8.0, 4.0, 9.0, 18.0, 27.0, 9.0]
-    assert [one.withheld for one in days] == [False, False, True, False, True, False, False]
-    assert [one.evidence for one in days] == [None, None, None, 1.0, None, 1.0, 1.0]
+    assert [one.withheld for one in days] == [False, False, True, True, True, False, False]
+    assert [one.evidence for one in days] == [None, None, None, None, None, 1.0, 1.0]
     assert {(one.low, one.high) for one in days} == {(None, None)}
 
 
@@ -188,9 +188,10 @@ def test_people_add_up_over_the_episode_and_begin_anew_after_the_alert() -> None
         row(8, 7, 4, 5),
     ]
     days = days_of_feature(rows, 1.0, since=day_of(3), min_authors=5)
-    assert [one.observed for one in days] == [None, None, None, None, 5, 6, None, 5]
-    assert [one.writers for one in days] == [None, None, None, None, 30, 40, None, 20]
-    assert [one.withheld for one in days] == [False, False, True, True, False, False, True, False]
+    # Five on the third day and six at the alert would tell of one person: the alert's are told.
+    assert [one.observed for one in days] == [None, None, None, None, None, 6, None, 5]
+    assert [one.writers for one in days] == [None, None, None, None, None, 40, None, 20]
+    assert [one.withheld for one in days] == [False, False, True, True, True, False, True, False]
     assert [one.evidence is None for one in days] == [one.observed is None for one in days]
     assert [one.expected for one in days] == pytest.approx([0.1, 0.1, 0.1, 0.2, 0.3, 0.4, 0.1, 0.2])
     assert [one.low is None for one in days] == [True, True, *[False] * 6]

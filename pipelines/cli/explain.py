@@ -111,7 +111,10 @@ def _print(why: "Why", names: Mapping[str, str], lang: Lang) -> None:
     typer.echo()
     print_table({"": "left", " ": "wrap"}, _figures(why))
     days = [one for one in why.days if one.day <= why.grounds.raised][-_LISTED_DAYS:]
-    _print_days(days, f"under {why.signal['min_authors']}")
+    _print_days(days)
+    if any(one.withheld for one in days):
+        least = why.signal["min_authors"]
+        notice(f"withheld: under {least}, or under {least} more than what is told of the same episode")
     for item in why.excerpts:
         where = ", ".join(filter(None, (name_of(item["perimeter"], names), item["channel"])))
         typer.echo(f"{item['occurred_at']:%Y-%m-%d}  {where}: {shown(item['excerpt'])}")
@@ -138,8 +141,7 @@ def _figures(why: "Why") -> list[tuple[str, str]]:
     return figures
 
 
-def _print_days(days: "Sequence[JudgedDay]", few: str) -> None:
-    """few: instead of what is withheld."""
+def _print_days(days: "Sequence[JudgedDay]") -> None:
     print_table(
         {
             "day": "left",
@@ -151,7 +153,7 @@ def _print_days(days: "Sequence[JudgedDay]", few: str) -> None:
         [
             (
                 f"{one.day}",
-                few if one.withheld else "" if one.observed is None else f"{one.observed:.3g}",
+                "withheld" if one.withheld else "" if one.observed is None else f"{one.observed:.3g}",
                 "" if one.writers is None else f"{one.writers}",
                 f"{one.expected:.3g}",
                 "" if one.low is None or one.high is None else f"{one.low:.3g} to {one.high:.3g}",

@@ -1,9 +1,11 @@
 """What was judged of one feature or series, as days that can be shown: observed, expected, evidence.
 
-Nothing is told of fewer people than the minimum.
+Nothing is told of fewer people than the minimum, and no two counts of an episode differ by fewer: what was
+added between two days is then a crowd too, or nothing.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -52,28 +54,39 @@ def days_of_feature(
     Of the days before `since` only the expected is told.
     """
     first = next((at for at, row in enumerate(rows) if row["exposure"]), len(rows))
+    heard = rows[first:]
+    running = [day_of(row["bucket"]) >= since and row["observed"] > 0 for row in heard]
+    wrote = [_writers(row, rows) for row in heard]
+    told = apart(
+        [
+            (row["observed"], writers) if runs else None
+            for row, writers, runs in zip(heard, wrote, running, strict=True)
+        ],
+        [row["since"] for row in heard],
+        [row["flagged"] for row in heard],
+        least=min_authors,
+    )
     return [
-        _day_of_feature(row, rows, dispersion, since=since, min_authors=min_authors) for row in rows[first:]
+        _day_of_feature(row, dispersion, running=runs, writers=writers if tells else None)
+        for row, writers, runs, tells in zip(heard, wrote, running, told, strict=True)
     ]
 
 
+def _writers(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Who wrote at all since the episode of a row began."""
+    return sum(one["exposure"] for one in rows if row["since"] <= one["bucket"] <= row["bucket"])
+
+
 def _day_of_feature(
-    row: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
-    dispersion: float,
-    *,
-    since: date,
-    min_authors: int,
+    row: Mapping[str, Any], dispersion: float, *, running: bool, writers: int | None
 ) -> JudgedDay:
-    day = day_of(row["bucket"])
-    running = day >= since and row["observed"] > 0
-    told = running and row["observed"] >= min_authors
+    """writers: None where what was observed is not told."""
+    told = writers is not None
     low, high = band(row["expected"], dispersion) if running else (None, None)
-    wrote = sum(one["exposure"] for one in rows if row["since"] <= one["bucket"] <= row["bucket"])
     return JudgedDay(
-        day=day,
+        day=day_of(row["bucket"]),
         observed=row["observed"] if told else None,
-        writers=wrote if told else None,
+        writers=writers,
         expected=row["expected"] if running else row["rate"] * row["exposure"],
         low=low,
         high=high,
@@ -84,6 +97,42 @@ def _day_of_feature(
     )
 
 
+def apart(
+    counts: Sequence[Sequence[float] | None],
+    episodes: Sequence[int],
+    alerts: Sequence[bool],
+    *,
+    least: int,
+) -> list[bool]:
+    """Which days may tell their counts, so that no two days of an episode give a few people away.
+
+    counts: of each day, each of them growing over its episode; None where there is nothing to tell. Told are
+    0, and from `least` on; of two days that tell, each count differs by 0 or by at least `least`. episodes:
+    equal for days of one episode. alerts: days whose counts are told whatever they are, because the signal
+    tells them; the others make room. Of the rest the earliest are told.
+
+    >>> apart([[3], [5], [7], [10], [10]], [1] * 5, [False] * 5, least=5)
+    [False, True, False, True, True]
+    >>> apart([[3], [5], [7]], [1] * 3, [False, False, True], least=5)
+    [False, False, True]
+    """
+    told = [alert and count is not None for alert, count in zip(alerts, counts, strict=True)]
+    shown: dict[int, list[Sequence[float]]] = defaultdict(list)
+    for episode, count, tells in zip(episodes, counts, told, strict=True):
+        if tells and count is not None:
+            shown[episode].append(count)
+    for at, (episode, count) in enumerate(zip(episodes, counts, strict=True)):
+        if told[at] or count is None or any(0 < one < least for one in count):
+            continue
+        steps = [
+            abs(one - other) for before in shown[episode] for one, other in zip(count, before, strict=True)
+        ]
+        if all(step == 0 or step >= least for step in steps):
+            told[at] = True
+            shown[episode].append(count)
+    return told
+
+
 def days_of_series(
     shown: Sequence[Finding], raised: Collection[Finding], *, since: date, min_authors: int
 ) -> list[JudgedDay]:
@@ -92,31 +141,44 @@ def days_of_series(
     Findings sum up an episode: a day's mean is what it adds to the one before. Ordinary are the daily values
     of nine days in ten before `since`.
     """
+    if shown and shown[0].kind in SUMMED:
+        return _so_far(shown, raised, since=since, min_authors=min_authors)
     days = [
-        _so_far(one, before, one in raised, since=since, min_authors=min_authors)
-        if one.kind in SUMMED
-        else _alone(one, before, one in raised, min_authors=min_authors)
+        _alone(one, before, one in raised, min_authors=min_authors)
         for before, one in zip([None, *shown], shown, strict=False)
     ]
-    if not shown or shown[0].kind in SUMMED:
-        return days
     usual = [one.observed for one in days if one.observed is not None and one.day < since]
     low, high = np.quantile(usual, [1 - ORDINARY, ORDINARY]).tolist() if usual else (None, None)
     return [replace(one, low=low, high=high) for one in days]
 
 
 def _so_far(
-    one: Finding, before: Finding | None, raised: bool, *, since: date, min_authors: int
-) -> JudgedDay:
+    shown: Sequence[Finding], raised: Collection[Finding], *, since: date, min_authors: int
+) -> list[JudgedDay]:
     """Counts since the episode began; the alert tells its own, as its sentence does."""
-    day = day_of(one.bucket)
-    if day < since:
-        goes_on = before is not None and before.since == one.since
-        expected = one.expected - before.expected if before is not None and goes_on else one.expected
-        return _day(one, None, expected, raised, withheld=False, evidence=False)
-    few = one.size < min_authors or 0 < one.observed < min_authors
-    told = raised or not few
-    return _day(one, one.observed if told else None, one.expected, raised, withheld=not told, evidence=told)
+    running = [day_of(one.bucket) >= since for one in shown]
+    alerts = [one in raised for one in shown]
+    told = apart(
+        [
+            (one.observed,) if runs and (alert or one.size >= min_authors) else None
+            for one, runs, alert in zip(shown, running, alerts, strict=True)
+        ],
+        [one.since for one in shown],
+        alerts,
+        least=min_authors,
+    )
+    return [
+        _day(one, one.observed if tells else None, one.expected, alert, withheld=not tells, evidence=tells)
+        if runs
+        else _day(one, None, _added(one, before), alert, withheld=False, evidence=False)
+        for before, one, runs, alert, tells in zip([None, *shown], shown, running, alerts, told, strict=False)
+    ]
+
+
+def _added(one: Finding, before: Finding | None) -> float:
+    """What a day was expected to add to its episode."""
+    goes_on = before is not None and before.since == one.since
+    return one.expected - before.expected if before is not None and goes_on else one.expected
 
 
 def _alone(one: Finding, before: Finding | None, raised: bool, *, min_authors: int) -> JudgedDay:
