@@ -7,11 +7,12 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.flow import (
+from pipelines.flow import Shard, gather
+from pipelines.stages.division import Division
+from pipelines.stages.finds import Found
+from pipelines.steps import (
     Plan,
-    Shard,
     Step,
-    gather,
     judge_division,
     judge_root,
     keep,
@@ -19,8 +20,6 @@ from pipelines.flow import (
     lay_out,
     read_rows,
 )
-from pipelines.stages.division import Division
-from pipelines.stages.finds import Found
 
 
 class BeamEngine:
@@ -97,4 +96,4 @@ def _lay_out(grouped: Grouped, step: Step, plan: Plan) -> Division:
 
 
 def _gather(shards: list[Shard], root: tuple[pa.Table, Found], step: Step, plan: Plan) -> None:
-    keep(gather(shards, root[1], plan), step, plan)
+    keep(gather(shards, root[1], plan.root), step, plan)

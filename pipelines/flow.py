@@ -1,19 +1,14 @@
-"""How the stages follow one another over a slice of the log, whatever the engine.
+"""How the stages follow one another, whatever the engine, and whatever holds the state.
 
     piece of the log -> understand -> rows by division -> tally -> root -> divisions -> what was found
 
-An engine (`pipelines.plain`, `pipelines.beam`) moves the values between these functions and holds no logic.
-State travels as files, one a shard, written whole under a new name: a step that runs twice writes the same.
+Every function takes the state it needs and gives back the state it leaves. `pipelines.steps` keeps it in
+files, for an engine that runs a log slice by slice (`pipelines.plain`, `pipelines.beam`).
 """
 
-import pickle
-import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,28 +33,15 @@ from pipelines.stages.tally import CELLS, cells, root_cells
 from pipelines.stages.understand import UNDERSTOOD, Reader, understand
 
 BATCH_ROWS = 16_384
-_FOUND = ".found"
-_ROOT = ".root"
-_REMEMBERED = ".rows"
-"""Names of files beside those of divisions, which cannot be called so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What every step of a replay needs; light, for it is pickled with every step.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What judging depends on besides the rows. probes: what to show of it besides what it finds."""
 
-    work: a folder that all workers reach, which holds the reader (`keep_reader`) and the state.
-    """
-
-    log: EventLog
-    detection: Detection
     root: str
-    work: Path
-    last_bucket: int
-    """Last closed bucket; later rows are left for the next replay."""
-    batch_rows: int = BATCH_ROWS
+    detection: Detection
     probes: tuple[Probe, ...] = ()
-    """What to show of detection besides what it finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,75 +52,69 @@ class Shard:
     cells: pa.Table
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One slice of a replay. number: from 0; state of slice n is what slice n - 1 left."""
+class JudgedRoot(NamedTuple):
+    """view: ROOT_VIEW, what divisions are told. state: what the root carries to the next buckets."""
 
-    number: int
-    pieces: list[Piece] = field(default_factory=list)
-    divisions: tuple[str, ...] = ()
-    """Divisions met so far: they answer for the root's flags even if the slice holds none of their rows."""
+    view: pa.Table
+    found: Found
+    state: RootState
 
 
-def read_rows(piece: Piece, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Understand a piece; yields rows by division."""
-    events, reader = plan.log.read_piece(piece), _reader(plan.work)
-    for start in range(0, events.num_rows, plan.batch_rows):
-        rows = understand(events.slice(start, plan.batch_rows), reader)
-        rows = rows.filter(pc.less_equal(rows["bucket"], plan.last_bucket))
+class JudgedDivision(NamedTuple):
+    """tree, remembered: what the division carries on; remembered: UNDERSTOOD, None where nothing was heard
+    and what was remembered before stands."""
+
+    shard: Shard
+    tree: EmergenceTree
+    remembered: pa.Table | None
+
+
+def read_rows(
+    piece: Piece, log: EventLog, reader: Reader, *, batch_rows: int = BATCH_ROWS
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Understand a piece; yields rows (UNDERSTOOD) by division."""
+    events = log.read_piece(piece)
+    for start in range(0, events.num_rows, batch_rows):
+        rows = understand(events.slice(start, batch_rows), reader)
         names = mapped(rows["perimeter"], division_of, pa.string())
         for name in sorted(pc.unique(names).to_pylist()):
             yield name, rows.filter(pc.equal(names, name))
 
 
-def keep_reader(reader: Reader, work: Path) -> None:
-    """Leave the reader, which holds whole lexicons, where each worker loads it once."""
-    _write(_reader_file(work), reader)
-
-
-@lru_cache(maxsize=1)
-def _reader(work: Path) -> Reader:
-    reader: Reader = pickle.loads(_reader_file(work).read_bytes())
-    return reader
-
-
-def _reader_file(work: Path) -> Path:
-    return work / "reader.pickle"
-
-
-def lay_out(name: str, batches: Iterable[pa.RecordBatch], step: Step, plan: Plan) -> Division:
+def lay_out(
+    name: str, batches: Iterable[pa.RecordBatch], remembered: pa.Table | None, detection: Detection
+) -> Division:
     """A division's rows behind those it remembers, ready to be counted."""
-    remembered = _load(plan, step.number, name + _REMEMBERED)
-    if remembered is None:
-        remembered = UNDERSTOOD.empty_table()
     rows = pa.Table.from_batches(list(batches), UNDERSTOOD)
-    return Division(name, rows, remembered, window=plan.detection.window)
+    before = UNDERSTOOD.empty_table() if remembered is None else remembered
+    return Division(name, rows, before, window=detection.window)
 
 
-def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, Found]:
-    """Sum the tallies and judge them at the root; gives ROOT_VIEW and what was found there."""
-    state = _load(plan, step.number, _ROOT) or RootState(plan.detection.estimator())
+def judge_root(tallies: Iterable[pa.Table], state: RootState | None, rules: Rules) -> JudgedRoot:
+    """Sum the tallies and judge them at the root. Changes `state`; None: the root has heard nothing yet."""
+    state = state or RootState(rules.detection.estimator())
     tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
-    probing = Probing(plan.probes, plan.detection)
-    view, candidates = detect_root(tally, state, plan.root, plan.detection, probing)
-    _save(plan, step.number + 1, _ROOT, state)
-    return view, Found(candidates, SUPPORT.empty_table(), probing.table())
+    probing = Probing(rules.probes, rules.detection)
+    view, candidates = detect_root(tally, state, rules.root, rules.detection, probing)
+    return JudgedRoot(view, Found(candidates, SUPPORT.empty_table(), probing.table()), state)
 
 
-def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -> Shard:
-    """Judge a division's perimeters with what the root tells, and sum its cells."""
-    tree = _load(plan, step.number, division.name) or EmergenceTree(plan.detection.estimator())
-    probing = Probing(plan.probes, plan.detection)
-    found = detect_division(division, view, tree, plan.root, plan.detection, probing)
-    _save(plan, step.number + 1, division.name, tree)
+def judge_division(
+    division: Division, view: pa.Table, tree: EmergenceTree | None, rules: Rules
+) -> JudgedDivision:
+    """Judge a division's perimeters with what the root tells, and sum its cells.
+
+    Changes `tree`; None: the division has heard nothing yet.
+    """
+    tree = tree or EmergenceTree(rules.detection.estimator())
+    probing = Probing(rules.probes, rules.detection)
+    found = detect_division(division, view, tree, rules.root, rules.detection, probing)
     last = last_bucket(division, view)
-    if last is not None:
-        remembered = division.to_remember(last, plan.detection.window)
-        _save(plan, step.number + 1, division.name + _REMEMBERED, remembered)
-    return Shard(found, cells(division.new_rows))
+    remembered = None if last is None else division.to_remember(last, rules.detection.window)
+    return JudgedDivision(Shard(found, cells(division.new_rows)), tree, remembered)
 
 
-def gather(shards: Iterable[Shard], at_root: Found, plan: Plan) -> Shard:
+def gather(shards: Iterable[Shard], at_root: Found, root: str) -> Shard:
     """One shard of all of a slice's, with what was found at the root, and the root's cells."""
     parts = list(shards)
     found = [at_root, *(part.found for part in parts)]
@@ -146,44 +122,6 @@ def gather(shards: Iterable[Shard], at_root: Found, plan: Plan) -> Shard:
     support = pa.concat_tables([one.support for one in found])
     probed = pa.concat_tables([one.probed for one in found])
     below = pa.concat_tables([CELLS.empty_table(), *(part.cells for part in parts)])
-    top = root_cells(below, plan.root)
-    below = below.filter(pc.not_equal(below["perimeter"], plan.root))
+    top = root_cells(below, root)
+    below = below.filter(pc.not_equal(below["perimeter"], root))
     return Shard(Found(candidates, support, probed), pa.concat_tables([top, below]))
-
-
-def keep(shard: Shard, step: Step, plan: Plan) -> None:
-    """Leave what a slice found where the process that asked for it can read it."""
-    _save(plan, step.number, _FOUND, shard)
-
-
-def kept(step: Step, plan: Plan) -> Shard:
-    """What `keep` left."""
-    shard: Shard = _load(plan, step.number, _FOUND)
-    return shard
-
-
-def discard(step: Step, plan: Plan) -> None:
-    """Remove what a finished step started from and found."""
-    shutil.rmtree(_place(plan, step.number, _ROOT).parent, ignore_errors=True)
-
-
-def _place(plan: Plan, number: int, shard: str) -> Path:
-    return plan.work / f"state-{number:06d}" / f"{shard.replace('/', '+')}.state"
-
-
-def _load(plan: Plan, number: int, shard: str) -> Any:
-    """State files are this program's own, in its own folder: pickle is safe there."""
-    place = _place(plan, number, shard)
-    return pickle.loads(place.read_bytes()) if place.exists() else None
-
-
-def _save(plan: Plan, number: int, shard: str, state: Any) -> None:
-    place = _place(plan, number, shard)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    _write(place, state)
-
-
-def _write(place: Path, content: Any) -> None:
-    beside = place.with_name(f".{place.name}.{uuid4().hex}")
-    beside.write_bytes(pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL))
-    beside.replace(place)

@@ -4,7 +4,8 @@ from collections import defaultdict
 
 import pyarrow as pa
 
-from pipelines.flow import Plan, Shard, Step, gather, judge_division, judge_root, lay_out, read_rows
+from pipelines.flow import Shard, gather
+from pipelines.steps import Plan, Step, judge_division, judge_root, lay_out, read_rows
 
 
 class PlainEngine:
@@ -19,4 +20,4 @@ class PlainEngine:
         divisions = [lay_out(name, rows[name], step, plan) for name in sorted({*rows, *step.divisions})]
         view, at_root = judge_root([division.tally() for division in divisions], step, plan)
         shards = [judge_division(division, view, step, plan) for division in divisions]
-        return gather(shards, at_root, plan)
+        return gather(shards, at_root, plan.root)

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,19 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.civil_days import civil_days, midnight
+from connectors.civil_days import civil_days
 from connectors.errors import LogError
 from connectors.log import EventLog, Slice
 from connectors.log.layout import to_us
-from pipelines.flow import BATCH_ROWS, Plan, Shard, Step, discard, keep_reader
+from pipelines.chronicle import Chronicle, theme_names
+from pipelines.flow import BATCH_ROWS, Shard
 from pipelines.settings import Settings
-from pipelines.stages.corroborate import Corroboration, corroborate
-from pipelines.stages.episodes import Episodes, follow
-from pipelines.stages.explain import Signals, Telling, explain
+from pipelines.stages.explain import Signals, Telling
 from pipelines.stages.probe import Probe
-from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
-from pipelines.stages.watch import Watch, watch
+from pipelines.steps import Plan, Step, discard, keep_reader
 
 SLICE_ROWS = 65_536
 """Rows of a slice: memory follows the slice, not the log."""
@@ -72,23 +69,14 @@ def replay(
     """
     plan, closed = make_plan(log, settings, reader, work=work, batch_rows=batch_rows)
     slices = log.slices(max_rows=slice_rows, zone=reader.zone)
-    last_bucket, events = plan.last_bucket, 0
-    stories, episodes, cells = Corroboration(), Episodes(), list[Path]()
-    watched = Watch.new(plan.root, plan.detection)
-    themes = {feature: theme.key for feature, theme in telling.themes.items()}
+    events, cells = 0, list[Path]()
+    chronicle, themes = Chronicle.new(plan), theme_names(telling)
     for number, shard in enumerate(judged(slices, plan, engine, progress)):
-        corroborate([shard.found], stories, plan.detection)
-        end = last_bucket if number == len(slices) - 1 else None
-        findings = watch(shard.cells, watched, plan.detection, themes, last=end)
-        births = [(story.owner, story.born.bucket) for story in stories.stories]
-        follow(findings, episodes, births, window=plan.detection.window)
-        cells.append(_write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
-        events += _texts(shard.cells, plan.root)
-    live_from, events_of = _live_from(log), partial(_events_of, log, reader.zone)
-    told = stories.stories
-    signals = explain(told, log.take, telling, last_bucket=last_bucket, live_from=live_from)
-    others = tell(episodes.all, told, events_of, telling, last_bucket=last_bucket, live_from=live_from)
-    signals = signals.and_those(others)
+        last = plan.last_bucket if number == len(slices) - 1 else None
+        chronicle.take_in(shard, plan, themes, last=last)
+        cells.append(write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
+        events += texts_in(shard.cells, plan.root)
+    signals = chronicle.tell(log, telling, last_bucket=plan.last_bucket)
     return Replayed(signals, cells, events, closed, digest(signals), log.head_hash or "")
 
 
@@ -109,12 +97,19 @@ def make_plan(
     closed = log.closed_until()
     if closed is None:
         raise LogError(f"{log.location}: the log holds no event yet; run `vigie ingest` first")
-    last = _last_bucket(log, closed, reader.zone)
+    last = last_closed_bucket(log, closed, reader.zone)
     last = last if until is None else min(last, until)
     keep_reader(reader, work)
-    return Plan(
-        log, settings.stages, settings.organisation.root, work, last, batch_rows, tuple(probes)
-    ), closed
+    plan = Plan(
+        root=settings.organisation.root,
+        detection=settings.stages,
+        probes=tuple(probes),
+        log=log,
+        work=work,
+        last_bucket=last,
+        batch_rows=batch_rows,
+    )
+    return plan, closed
 
 
 def judged(
@@ -158,25 +153,11 @@ def _plain(name: str, value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _last_bucket(log: EventLog, closed: datetime, zone: str) -> int:
+def last_closed_bucket(log: EventLog, closed: datetime, zone: str) -> int:
     """With a live part, the bucket that `closed` falls in is still open; history alone is complete."""
     instant = closed if log.has_live else closed - timedelta(microseconds=1)
     day = int(civil_days(np.array([to_us(instant)]), zone)[0])
     return day - 1 if log.has_live else day
-
-
-def _events_of(log: EventLog, zone: str, first: int, last: int) -> Iterator[pa.RecordBatch]:
-    """Events of the buckets first..last, with texts and positions."""
-    start, end = (midnight(date(1970, 1, 1) + timedelta(days=day), zone) for day in (first, last + 1))
-    for piece in log.pieces(Slice(start, end, rows=0)):
-        yield log.read_piece(piece)
-
-
-def _live_from(log: EventLog) -> datetime | None:
-    admitted = [
-        m.segment.first_effective for m in log.manifests() if m.segment is not None and m.segment.live
-    ]
-    return min(admitted, default=None)
 
 
 def _divisions(shard: Shard, root: str) -> set[str]:
@@ -184,12 +165,14 @@ def _divisions(shard: Shard, root: str) -> set[str]:
     return {path for path in paths if path.count("/") == 1 or path == root}
 
 
-def _write_cells(cells: pa.Table, file: Path) -> Path:
+def write_cells(cells: pa.Table, file: Path) -> Path:
+    """Write CELLS, in order of the key; gives the file."""
     pq.write_table(cells.sort_by([(name, "ascending") for name in cells.column_names[:5]]), file)
     return file
 
 
-def _texts(cells: pa.Table, root: str) -> int:
+def texts_in(cells: pa.Table, root: str) -> int:
+    """Events that CELLS count."""
     mine = cells.filter(
         pc.and_(pc.equal(cells["perimeter"], root), pc.equal(cells["theme"], pa.scalar(0, pa.uint64())))
     )

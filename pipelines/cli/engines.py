@@ -16,8 +16,9 @@ from connectors import errors
 from connectors.errors import SettingsError, VigieError
 
 if TYPE_CHECKING:
-    from pipelines.flow import Plan, Shard, Step
+    from pipelines.flow import Shard
     from pipelines.replay import Engine
+    from pipelines.steps import Plan, Step
 
 
 class EngineName(StrEnum):

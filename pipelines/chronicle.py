@@ -1,0 +1,77 @@
+"""What was found, bucket after bucket, and the signals it makes: the end of the flow, after all shards."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+
+import pyarrow as pa
+
+from connectors.civil_days import midnight
+from connectors.log import EventLog, Slice
+from pipelines.flow import Rules, Shard
+from pipelines.stages.corroborate import Corroboration, corroborate
+from pipelines.stages.episodes import Episodes, follow
+from pipelines.stages.explain import Signals, Telling, explain
+from pipelines.stages.tell import tell
+from pipelines.stages.watch import Watch, watch
+
+
+@dataclass(slots=True)
+class Chronicle:
+    """Stories and episodes so far, and what the watch has learned."""
+
+    watched: Watch
+    stories: Corroboration = field(default_factory=Corroboration)
+    episodes: Episodes = field(default_factory=Episodes)
+
+    @classmethod
+    def new(cls, rules: Rules) -> "Chronicle":
+        """One that has seen nothing."""
+        return cls(Watch.new(rules.root, rules.detection))
+
+    def take_in(
+        self, shard: Shard, rules: Rules, themes: Mapping[int, str], *, last: int | None = None
+    ) -> None:
+        """Take in what was found in some buckets, all later than those before.
+
+        themes: key of each theme, by id. last: bucket to go on to, complete though nothing came.
+        """
+        corroborate([shard.found], self.stories, rules.detection)
+        findings = watch(shard.cells, self.watched, rules.detection, themes, last=last)
+        births = [(story.owner, story.born.bucket) for story in self.stories.stories]
+        follow(findings, self.episodes, births, window=rules.detection.window)
+
+    def tell(self, log: EventLog, telling: Telling, *, last_bucket: int) -> Signals:
+        """The signals, with the texts that carry them. last_bucket: the last one taken in."""
+        live_from, told = live_from_of(log), self.stories.stories
+        signals = explain(told, log.take, telling, last_bucket=last_bucket, live_from=live_from)
+        others = tell(
+            self.episodes.all,
+            told,
+            partial(_events_of, log, telling.reader.zone),
+            telling,
+            last_bucket=last_bucket,
+            live_from=live_from,
+        )
+        return signals.and_those(others)
+
+
+def theme_names(telling: Telling) -> dict[int, str]:
+    """Key of each theme, by id."""
+    return {feature: theme.key for feature, theme in telling.themes.items()}
+
+
+def live_from_of(log: EventLog) -> datetime | None:
+    """When the live part of a log begins, None where there is none."""
+    admitted = [
+        m.segment.first_effective for m in log.manifests() if m.segment is not None and m.segment.live
+    ]
+    return min(admitted, default=None)
+
+
+def _events_of(log: EventLog, zone: str, first: int, last: int) -> Iterator[pa.RecordBatch]:
+    """Events of the buckets first..last, with texts and positions."""
+    start, end = (midnight(date(1970, 1, 1) + timedelta(days=day), zone) for day in (first, last + 1))
+    for piece in log.pieces(Slice(start, end, rows=0)):
+        yield log.read_piece(piece)

@@ -1,0 +1,137 @@
+"""A replay's steps, one a slice of the log, with the state between them in files.
+
+An engine moves the values between these functions and holds no logic. State is one file a shard, written
+whole under a new name: a step that runs twice writes the same.
+"""
+
+import pickle
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.log import EventLog, Piece
+from pipelines import flow
+from pipelines.flow import BATCH_ROWS, Rules, Shard
+from pipelines.stages.division import Division
+from pipelines.stages.finds import Found
+from pipelines.stages.understand import Reader
+
+_FOUND = ".found"
+_ROOT = ".root"
+_REMEMBERED = ".rows"
+"""Names of files beside those of divisions, which cannot be called so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(Rules):
+    """What every step of a replay needs; light, for it is pickled with every step.
+
+    work: a folder that all workers reach, which holds the reader (`keep_reader`) and the state.
+    """
+
+    log: EventLog
+    work: Path
+    last_bucket: int
+    """Last closed bucket; later rows are left for the next replay."""
+    batch_rows: int = BATCH_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One slice of a replay. number: from 0; state of slice n is what slice n - 1 left."""
+
+    number: int
+    pieces: list[Piece] = field(default_factory=list)
+    divisions: tuple[str, ...] = ()
+    """Divisions met so far: they answer for the root's flags even if the slice holds none of their rows."""
+
+
+def read_rows(piece: Piece, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Understand the closed rows of a piece; yields them by division."""
+    rows_of = flow.read_rows(piece, plan.log, _reader(plan.work), batch_rows=plan.batch_rows)
+    for name, rows in rows_of:
+        closed = rows.filter(pc.less_equal(rows["bucket"], plan.last_bucket))
+        if closed.num_rows:
+            yield name, closed
+
+
+def keep_reader(reader: Reader, work: Path) -> None:
+    """Leave the reader, which holds whole lexicons, where each worker loads it once."""
+    _write(_reader_file(work), reader)
+
+
+@lru_cache(maxsize=1)
+def _reader(work: Path) -> Reader:
+    reader: Reader = pickle.loads(_reader_file(work).read_bytes())
+    return reader
+
+
+def _reader_file(work: Path) -> Path:
+    return work / "reader.pickle"
+
+
+def lay_out(name: str, batches: Iterable[pa.RecordBatch], step: Step, plan: Plan) -> Division:
+    """A division's rows behind those it remembers, ready to be counted."""
+    remembered = _load(plan, step.number, name + _REMEMBERED)
+    return flow.lay_out(name, batches, remembered, plan.detection)
+
+
+def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, Found]:
+    """Sum the tallies and judge them at the root; gives ROOT_VIEW and what was found there."""
+    judged = flow.judge_root(tallies, _load(plan, step.number, _ROOT), plan)
+    _save(plan, step.number + 1, _ROOT, judged.state)
+    return judged.view, judged.found
+
+
+def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -> Shard:
+    """Judge a division's perimeters with what the root tells, and sum its cells."""
+    judged = flow.judge_division(division, view, _load(plan, step.number, division.name), plan)
+    _save(plan, step.number + 1, division.name, judged.tree)
+    if judged.remembered is not None:
+        _save(plan, step.number + 1, division.name + _REMEMBERED, judged.remembered)
+    return judged.shard
+
+
+def keep(shard: Shard, step: Step, plan: Plan) -> None:
+    """Leave what a slice found where the process that asked for it can read it."""
+    _save(plan, step.number, _FOUND, shard)
+
+
+def kept(step: Step, plan: Plan) -> Shard:
+    """What `keep` left."""
+    shard: Shard = _load(plan, step.number, _FOUND)
+    return shard
+
+
+def discard(step: Step, plan: Plan) -> None:
+    """Remove what a finished step started from and found."""
+    shutil.rmtree(_place(plan, step.number, _ROOT).parent, ignore_errors=True)
+
+
+def _place(plan: Plan, number: int, shard: str) -> Path:
+    return plan.work / f"state-{number:06d}" / f"{shard.replace('/', '+')}.state"
+
+
+def _load(plan: Plan, number: int, shard: str) -> Any:
+    """State files are this program's own, in its own folder: pickle is safe there."""
+    place = _place(plan, number, shard)
+    return pickle.loads(place.read_bytes()) if place.exists() else None
+
+
+def _save(plan: Plan, number: int, shard: str, state: Any) -> None:
+    place = _place(plan, number, shard)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _write(place, state)
+
+
+def _write(place: Path, content: Any) -> None:
+    beside = place.with_name(f".{place.name}.{uuid4().hex}")
+    beside.write_bytes(pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL))
+    beside.replace(place)
