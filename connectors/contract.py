@@ -98,11 +98,13 @@ class Ending(Enum):
 class SourceFile:
     """One file of a source. read: its records from the first; never raises for what the file holds.
 
+    name: how records call the file; members of an archive are `name/member`.
     ending: looks at the file, OSError where it cannot. beside: files that say something of this one, whether
     they are there or not.
     """
 
     path: Path
+    name: str
     read: Callable[[], Iterator[Record]]
     ending: Callable[[], Ending]
     beside: tuple[Path, ...] = ()

@@ -99,6 +99,20 @@ def is_there(base: Path, pattern: str) -> bool:
         return False
 
 
+def where_to_watch(base: Path, pattern: str) -> tuple[Path, bool]:
+    """The folder where files a configured path means may appear, and whether those below it count too.
+
+    >>> where_to_watch(Path("/srv"), "avis/*.csv")
+    (PosixPath('/srv/avis'), True)
+    """
+    place = base / at_home(pattern)
+    if place.is_dir():
+        return place, True
+    parts = place.parts
+    plain = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    return Path(*parts[:plain]), plain < len(parts) - 1 or glob.has_magic(parts[-1])
+
+
 def at_home(path: str) -> str:
     """The path with `~` as the home folder, as it is where there is none.
 

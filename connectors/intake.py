@@ -60,10 +60,15 @@ class Intake:
         self._now = now
         self._admission: SourceAdmission = admission.of_source(opened.settings, live=live, now=now)
 
-    def move_to(self, now: datetime) -> None:
-        """Admit what comes from here on at a later time, aware."""
+    def move_to(self, now: datetime, *, live: bool) -> None:
+        """Admit what comes from here on at a later time, aware, as live events or as history."""
         self._now = now
-        self._admission.move_to(now)
+        self._admission.move_to(now, live=live)
+
+    def settle(self) -> Accounting:
+        """The account since the last call, which begins anew."""
+        account, self.account, self.newly_quarantined = self.account, Accounting(), 0
+        return account
 
     def forget(self, part: Hashable) -> None:
         """Give the ids of later rows as if those of a part had never come; see Identity.forget."""

@@ -55,8 +55,9 @@ class Letters:
         metadata = Metadata(self._settings.pattern)
         for path in files.expand(self._base, self._settings.path):
             if not is_metadata(path):
-                read = partial(_records, path, files.relative_name(self._base, path), metadata)
-                yield SourceFile(path, read, lambda: Ending.DOCUMENT, beside=metadata_places(path))
+                name = files.relative_name(self._base, path)
+                read = partial(_records, path, name, metadata)
+                yield SourceFile(path, name, read, lambda: Ending.DOCUMENT, beside=metadata_places(path))
 
     def parse(self, record: Record) -> Outcome:
         """The outcome of one letter."""

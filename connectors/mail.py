@@ -57,8 +57,10 @@ class Mail:
             # A maildir's tmp holds messages half delivered; they will come as whole ones.
             if path.parent.name == "tmp" and (path.parent.parent / "cur").is_dir():
                 continue
-            read = partial(mail_boxes.read, path, files.relative_name(self._base, path))
-            yield SourceFile(path, read, partial(mail_boxes.ending, path))
+            name = files.relative_name(self._base, path)
+            yield SourceFile(
+                path, name, partial(mail_boxes.read, path, name), partial(mail_boxes.ending, path)
+            )
 
     def parse(self, record: Record) -> Outcome:
         """The outcome of one message."""

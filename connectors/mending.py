@@ -27,13 +27,13 @@ class Mending:
 
     def concerns(self, record: Record) -> bool:
         """Whether a record comes from a file that has an entry."""
-        return bool(self._files) and not self._files.isdisjoint(_places(record.file))
+        return bool(self._files) and not self._files.isdisjoint(places(record.file))
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
         """The same records, noted as they pass."""
         for record in records:
             if self.concerns(record):
-                self._read.update(self._files.intersection(_places(record.file)))
+                self._read.update(self._files.intersection(places(record.file)))
                 if stands_for_file(record):
                     self._failed.add(self._quarantine.id_of(self._source, record))
             yield record
@@ -51,10 +51,10 @@ class Mending:
         ]
 
 
-def _places(file: str) -> Iterator[str]:
+def places(file: str) -> Iterator[str]:
     """A file and what it lies in: a member of an archive is named `archive/member`.
 
-    >>> list(_places("in/a.zip/b.eml"))
+    >>> list(places("in/a.zip/b.eml"))
     ['in/a.zip/b.eml', 'in/a.zip', 'in']
     """
     while file:

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_
 
 from connectors.errors import SettingsError, StoreError
 from connectors.files import at_home
-from connectors.source_settings import Model, Slug, SourceSettings, Step, Zone, matching
+from connectors.source_settings import Model, Slug, SourceSettings, Span, Step, Zone, matching
 from pipelines.settings_faults import NAMES_DIFFER, form_faults, tree_faults, unmet, unmet_sources
 
 if TYPE_CHECKING:
@@ -54,6 +55,13 @@ class LogPlace(Model):
     path: str = "log"
 
 
+def _check_wait(span: timedelta) -> timedelta:
+    """Accept a span that a service can wait for."""
+    if not timedelta(seconds=1) <= span <= timedelta(days=1):
+        raise ValueError("must be at least 1s and 1d at most")
+    return span
+
+
 def _check_dsn(dsn: str) -> str:
     if dsn:
         # The driver takes a while to import, and most settings leave the DSN empty.
@@ -91,12 +99,31 @@ class DetectionSettings(Model):
     """Folder of your own lexicon entries, laid out as Vigie's."""
 
 
+_Wait = Annotated[Span, AfterValidator(_check_wait)]
+
+
+class FollowSettings(Model):
+    """How `vigie ingest --follow` goes about it."""
+
+    poll: _Wait = timedelta(seconds=5)
+    """Between two looks at the sources; where the file system tells of changes, it does not wait for them."""
+    settle: _Wait = timedelta(seconds=3)
+    """A letter, a workbook, a mailbox's last message is read once its file has not changed for this long."""
+    patience: _Wait = timedelta(minutes=1)
+    """What looks half-written is believed to be meant after this long."""
+    tick: _Wait = timedelta(minutes=15)
+    """The log's clock advances at least this often, so that quiet days close."""
+    segment_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 50_000
+    """Events that one segment holds at most; reading waits until they are committed."""
+
+
 class Settings(Model):
     """The whole file. Paths in it are relative to the file."""
 
     organisation: Organisation
     privacy: Privacy = Privacy()
     log: LogPlace = LogPlace()
+    follow: FollowSettings = FollowSettings()
     store: StorePlace = StorePlace()
     understanding: Understanding = Understanding()
     detection: DetectionSettings = DetectionSettings()

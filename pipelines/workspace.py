@@ -5,6 +5,7 @@ none.
 """
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.admission import Admission, Redactor, read_names
 from connectors.contract import Accounting
 from connectors.errors import SecretError, SettingsError, SourceError
-from connectors.files import is_there
+from connectors.files import is_there, where_to_watch
 from connectors.ingest import Progress, ingest, retry
 from connectors.log import EventLog, LogWriter
 from connectors.perimeters import PerimeterTree, read_perimeters
@@ -27,6 +28,7 @@ from pipelines.lexicon import Lexicons, load_lexicons
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from connectors.following import Status, Waker
     from connectors.store import Store
     from pipelines.learn import Lesson
     from pipelines.probing import Probed
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from pipelines.weights import Weights
 
 Say = Callable[[str], None]
-Clock = Callable[[], datetime]
+WallClock = Callable[[], datetime]
 
 
 def wall_clock() -> datetime:
@@ -51,7 +53,7 @@ class Workspace:
 
     settings: Settings
     say: Say = print
-    now: Clock = wall_clock
+    now: WallClock = wall_clock
 
     @cached_property
     def tree(self) -> PerimeterTree:
@@ -158,6 +160,41 @@ class Workspace:
         """
         self._find_sources()
         return self._load(ingest, live=live, progress=progress)
+
+    def follow(
+        self, waker: "Waker", *, live: bool = False, started: "Callable[[Status], None]" = lambda _: None
+    ) -> dict[str, Accounting]:
+        """Follow the sources into the log until the waker is told to stop; the accounting of each.
+
+        live: what is there at first is admitted as of now, not loaded as history. started: called once the
+        log is taken, with what the service tells of itself while it runs.
+        """
+        from connectors.following import Clock, Follower, Limits, Waits, watching
+
+        self._find_sources()
+        sources, admission, quarantine = self.sources, self.admission, self.quarantine
+        wanted, base = self.settings.follow, self.settings.base
+        clock = Clock(self.now, time.monotonic, waker.pause, lambda: waker.stopping)
+        places = [where_to_watch(base, source.path) for source in self.settings.source]
+        with self._writer() as log:
+            follower = Follower(
+                sources,
+                admission=admission,
+                log=log,
+                quarantine=quarantine,
+                clock=clock,
+                say=self.say,
+                live=live,
+                waits=Waits(wanted.settle.total_seconds(), wanted.patience.total_seconds()),
+                limits=Limits(wanted.segment_rows, tick=wanted.tick, poll_s=wanted.poll.total_seconds()),
+            )
+            started(follower.status)
+            ours = [self.log_path, quarantine.folder]
+            with watching(places, ours=ours, changed=waker.wake, say=self.say):
+                while not waker.stopping:
+                    waker.wait(follower.step())
+                follower.close()
+        return follower.status.accounts
 
     def retry(self, only: list[str] | None = None) -> dict[str, Accounting]:
         """Parse quarantined records again with today's settings."""

@@ -47,6 +47,12 @@ def shop() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def follow_time() -> ModuleType:
+    """tests/follow_time.py: a service that follows sources in made-up time."""
+    return _load("follow_time")
+
+
+@pytest.fixture(scope="session")
 def tables() -> ModuleType:
     """tests/table_rows.py: workbooks written by hand, and sources of tables read whole."""
     return _load("table_rows")

@@ -89,9 +89,9 @@ class SourceAdmission:
         self._identity = Identity(shared.secret.key("event-id"), settings.name)
         self._first, self._end = _bounds(settings.window, settings.timezone or shared.zone)
 
-    def move_to(self, now: datetime) -> None:
-        """Admit what comes from here on at a later time, aware."""
-        self._now = now
+    def move_to(self, now: datetime, *, live: bool) -> None:
+        """Admit what comes from here on at a later time, aware, as live events or as history."""
+        self._now, self._live = now, live
 
     def forget(self, part: Hashable) -> None:
         """Give the ids of later rows as if those of a part had never come; see Identity.forget."""

@@ -20,6 +20,8 @@ class Chain:
         """Visible segments: those the current generation carries over, then its own."""
         self.live_in_generation = False
         """Whether the current generation itself has a live segment."""
+        self.beaten_in_generation = False
+        """Whether a heartbeat moved the clock in the current generation."""
         self._by_seq: dict[int, Segment] = {}
 
     @property
@@ -52,7 +54,8 @@ class Chain:
             if unknown:
                 raise LogError(f"{name}: carries segment {unknown[0]}, which no manifest holds: {_DAMAGED}")
             self.segments = [self._by_seq[seq] for seq in manifest.carries]
-            self.live_in_generation = False
+            self.live_in_generation = self.beaten_in_generation = False
+        self.beaten_in_generation |= manifest.kind == "heartbeat"
         if manifest.segment:
             self.segments.append(manifest.segment)
             self._by_seq[manifest.seq] = manifest.segment

@@ -68,8 +68,9 @@ class EventLog:
 
     @property
     def has_live(self) -> bool:
-        """Whether a live segment is visible."""
-        return any(segment.live for segment in self._read.segments)
+        """Whether a live part has begun: a live segment is visible, or heartbeats move the clock."""
+        chain = self._read
+        return chain.beaten_in_generation or any(segment.live for segment in chain.segments)
 
     @property
     def rows(self) -> int:

@@ -66,6 +66,11 @@ class LogWriter:
         """The log's clock; None while nothing was admitted. A live event is never admitted before it."""
         return self._chain.clock
 
+    @property
+    def usable(self) -> bool:
+        """Whether the log is held and can be written; after a failed commit only a new opening can tell."""
+        return self._usable
+
     def append_history(
         self, events: pa.Table, *, loaded_at: datetime, note: Mapping[str, Any]
     ) -> list[Manifest]:

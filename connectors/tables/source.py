@@ -64,7 +64,8 @@ class Table:
     def files(self) -> Iterator[SourceFile]:
         """Every file in order of path; SourceError if the configured place is not there."""
         for path in expand(self._base, self._settings.path):
-            yield SourceFile(path, partial(self._records, path), partial(_ending, path))
+            name = relative_name(self._base, path)
+            yield SourceFile(path, name, partial(self._records, path, name), partial(_ending, path))
 
     def parse(self, record: Record) -> Outcome:
         """The outcome of one row, by its payload alone."""
@@ -72,8 +73,7 @@ class Table:
             return Rejected("bad_row", "the record is not a row of a table")
         return self._parser.parse(record.payload)
 
-    def _records(self, path: Path) -> Iterator[Record]:
-        name = relative_name(self._base, path)
+    def _records(self, path: Path, name: str) -> Iterator[Record]:
         for line, payload in self._with_day_first(self._rows(path)):
             yield Record(name, line, payload)
 

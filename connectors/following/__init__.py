@@ -1,0 +1,8 @@
+"""Following sources: what is new in their files becomes live segments of the log, as it comes."""
+
+from connectors.following.follower import Clock, Follower, Limits, Status
+from connectors.following.growth import Waits
+from connectors.following.waking import Waker, stopped_by_signals
+from connectors.following.watching import watching
+
+__all__ = ["Clock", "Follower", "Limits", "Status", "Waits", "Waker", "stopped_by_signals", "watching"]

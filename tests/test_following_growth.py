@@ -1,0 +1,247 @@
+"""Files that are still being written: taken once they are whole, never twice, not quarantined too early."""
+
+import json
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.contract import Accounting
+
+
+@pytest.fixture
+def place(follow_time: ModuleType, tmp_path: Path) -> Any:
+    return follow_time.Place(tmp_path)
+
+
+class Running:
+    """A service that runs: `after(seconds)` lets time pass and makes a step."""
+
+    def __init__(self, place: Any, log: Any, *sources: Any) -> None:
+        self.place = place
+        self.follower = place.follower(log, *sources)
+
+    def after(self, seconds: float) -> list[str]:
+        """The texts in the log once some seconds have passed; only what the pieces hold after a commit."""
+        self.place.pass_time(seconds)
+        self.follower.step()
+        self.place.pass_time(1)
+        self.follower.step()
+        return list(self.place.texts())
+
+
+def quarantined(place: Any) -> list[str]:
+    return [entry.reason for entry in place.quarantine.entries()]
+
+
+def test_a_line_without_end_waits_until_it_has_one(follow_time: ModuleType, place: Any) -> None:
+    row = follow_time.row
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.csv", follow_time.HEADER + row("un") + "31/05/2024 0")
+        assert running.after(0) == ["un"]
+        place.write("avis/a.csv", "9:00;nord;de", more=True)
+        assert running.after(50) == ["un"]
+        place.write("avis/a.csv", "ux\n" + row("trois"), more=True)
+        assert running.after(0) == ["un", "deux", "trois"]
+    assert quarantined(place) == []
+    assert place.told("avis") == Accounting(read=3, events=3)
+
+
+def test_a_last_line_without_end_is_believed_after_a_minute(follow_time: ModuleType, place: Any) -> None:
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.csv", follow_time.HEADER + follow_time.row("un").rstrip("\n"))
+        assert running.after(57) == []
+        assert running.follower.status.waiting == {"avis": 1}
+        assert running.after(2) == ["un"]
+        assert running.follower.status.waiting == {"avis": 0}
+        # Its writer was not done after all: the line as it is now is another event, as for `vigie ingest`.
+        place.write("avis/a.csv", " et deux\n", more=True)
+        assert running.after(0) == ["un", "un et deux"]
+
+
+def test_a_header_cut_short_is_no_fault(follow_time: ModuleType, place: Any) -> None:
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.csv", "date;li")
+        assert running.after(30) == []
+        place.write("avis/a.csv", "eu;avis\n" + follow_time.row("un"), more=True)
+        assert running.after(0) == ["un"]
+    assert quarantined(place) == []
+
+
+def test_a_quote_still_open_holds_the_lines_after_it(follow_time: ModuleType, place: Any) -> None:
+    row = follow_time.row
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.csv", follow_time.HEADER + row("un") + '31/05/2024 09:00;nord;"deux\n')
+        assert running.after(0) == ["un"]
+        place.write("avis/a.csv", "lignes\n", more=True)
+        assert running.after(10) == ["un"]
+        place.write("avis/a.csv", 'de texte"\n' + row("trois"), more=True)
+        assert running.after(0) == ["un", "deux\nlignes\nde texte", "trois"]
+    assert quarantined(place) == []
+
+
+def test_a_quote_never_closed_goes_to_quarantine_after_a_minute(follow_time: ModuleType, place: Any) -> None:
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write(
+            "avis/a.csv", follow_time.HEADER + '31/05/2024 09:00;nord;"deux\n' + follow_time.row("un")
+        )
+        for number in range(12):  # it goes on growing all the while
+            place.write("avis/a.csv", follow_time.row(f"suite {number}"), more=True)
+            running.after(4)
+            assert place.log.head is None or number == 11
+        assert running.after(10)[:2] == ["un", "suite 0"]
+    assert quarantined(place) == ["bad_row"]
+
+
+def test_a_file_that_cannot_be_read_is_believed_after_a_minute_and_mended(
+    follow_time: ModuleType, place: Any
+) -> None:
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.json", '[{"date": "31/05/2024 09:00", "lieu": "nord", ')
+        running.after(30)
+        assert quarantined(place) == []
+        running.after(31)
+        assert quarantined(place) == ["unreadable_file"]
+        rows = [{"date": "31/05/2024 09:00", "lieu": "nord", "avis": "un"}]
+        place.write("avis/a.json", json.dumps(rows))
+        assert running.after(4) == ["un"]
+    assert quarantined(place) == []
+
+
+def test_the_last_message_of_a_mailbox_waits_for_its_end(follow_time: ModuleType, place: Any) -> None:
+    message = follow_time.message
+    with place.writer() as log:
+        running = Running(place, log, follow_time.MAIL)
+        whole, cut = message("un", number=1), message("deux est long", number=2)
+        place.write("mail/a.mbox", whole + cut[:-9])
+        assert running.after(0) == ["[Subject] avis\nun"]
+        assert running.after(50) == ["[Subject] avis\nun"]
+        place.write("mail/a.mbox", cut[-9:], more=True)
+        assert running.after(0) == ["[Subject] avis\nun"]  # the blank line may be one of the message's own
+        assert running.after(2) == ["[Subject] avis\nun", "[Subject] avis\ndeux est long"]
+        place.write("mail/a.mbox", message("trois", number=3) + message("quatre", number=4), more=True)
+        assert running.after(0)[2:] == ["[Subject] avis\ntrois"]
+        assert running.after(3)[3:] == ["[Subject] avis\nquatre"]
+    assert place.told("mail") == Accounting(read=4, events=4)
+
+
+def test_mail_read_by_somebody_moves_and_is_not_read_again(follow_time: ModuleType, place: Any) -> None:
+    for folder in ("cur", "tmp"):
+        (place.folder / "mail/box" / folder).mkdir(parents=True)
+    # Without an id of its own, a message that came twice would be two events.
+    content = follow_time.message("un", number=1).partition("\n")[2].replace("Message-ID", "X-Other")
+    with place.writer() as log:
+        running = Running(place, log, follow_time.MAIL)
+        path = place.write("mail/box/new/1.host", content)
+        place.write("mail/box/tmp/2.host", content)
+        assert running.after(4) == ["[Subject] avis\nun"]
+        path.rename(place.folder / "mail/box/cur/1.host:2,S")
+        running.after(4)
+        place.write("mail/box/new/3.host", content.replace("un", "deux"))
+        assert running.after(4) == ["[Subject] avis\nun", "[Subject] avis\ndeux"]
+    assert place.told("mail") == Accounting(read=2, events=2)
+
+
+def test_a_letter_waits_until_it_and_what_is_said_of_it_are_there(
+    follow_time: ModuleType, place: Any
+) -> None:
+    with place.writer() as log:
+        running = Running(place, log, follow_time.LETTERS)
+        place.write("lettres/a.txt", "Bonjour, ")
+        running.after(1)
+        place.write("lettres/a.txt", "merci", more=True)
+        running.after(10)  # read, but it has no date yet
+        assert place.log.head is None
+        place.write("lettres/a.txt.json", '{"date": "31/05/2024"}')
+        assert running.after(4) == ["Bonjour, merci"]
+    assert quarantined(place) == []
+    assert place.told("lettres") == Accounting(read=1, events=1)
+
+
+def test_an_empty_file_is_not_set_aside_while_it_may_be_filled(follow_time: ModuleType, place: Any) -> None:
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.csv", "")
+        place.write("avis/b.csv", "")
+        running.after(30)
+        place.write("avis/a.csv", follow_time.HEADER + follow_time.row("un"), more=True)
+        assert running.after(0) == ["un"]
+        running.after(31)
+    assert place.told("avis") == Accounting(read=2, events=1, set_aside={"empty_file": 1})
+
+
+def test_a_file_written_anew_counts_as_for_one_ingest(follow_time: ModuleType, place: Any) -> None:
+    row, header = follow_time.row, follow_time.HEADER
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.csv", header + row("un") + row("un") + row("deux"))
+        assert running.after(0) == ["un", "un", "deux"]
+        place.write("avis/a.csv", header + row("deux") + row("un") + row("un") + row("un"))
+        assert running.after(0) == ["un", "un", "deux", "un"]
+        (place.folder / "avis/a.csv").unlink()
+        running.after(5)
+        place.write("avis/b.csv", header + row("un") + row("trois"))
+        assert running.after(0) == ["un", "un", "deux", "un", "trois"]
+
+
+CONTENTS = st.sampled_from(["un", "deux", "trois"])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("grow"), st.integers(0, 2), st.lists(CONTENTS, min_size=1, max_size=3)),
+        st.tuples(st.just("rewrite"), st.integers(0, 2), st.lists(CONTENTS, min_size=1, max_size=3)),
+        st.tuples(st.just("remove"), st.integers(0, 2), st.just([])),
+        st.tuples(st.just("restart"), st.integers(0, 0), st.just([])),
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(steps=STEPS)
+def test_following_gives_the_events_that_one_ingest_after_each_step_gives(
+    follow_time: ModuleType, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, list[str]]]
+) -> None:
+    """The law: the ids taken are those of the files as they are, whatever way they became so."""
+    place = follow_time.Place(tmp_path_factory.mktemp("law"))
+    (place.folder / "avis").mkdir()
+    expected: dict[str, int] = {}
+    files: dict[int, list[str]] = {}
+    log = place.writer().__enter__()
+    running = Running(place, log, follow_time.SURVEY)
+    for kind, number, contents in steps:
+        path = place.folder / f"avis/{number}.csv"
+        if kind == "restart":
+            log.__exit__(None, None, None)
+            log = place.writer().__enter__()
+            running = Running(place, log, follow_time.SURVEY)
+        elif kind == "remove":
+            files.pop(number, None)
+            path.unlink(missing_ok=True)
+        else:
+            files[number] = (files.get(number, []) if kind == "grow" else []) + contents
+            place.write(
+                f"avis/{number}.csv", follow_time.HEADER + "".join(map(follow_time.row, files[number]))
+            )
+            # Another inode or not, as editors and exporters do.
+            if kind == "rewrite":
+                os.replace(path, path.with_suffix(".new"))  # noqa: PTH105
+                os.replace(path.with_suffix(".new"), path)  # noqa: PTH105
+        running.after(1)
+        together = [text for rows in files.values() for text in rows]
+        for text in together:
+            expected[text] = max(expected.get(text, 0), together.count(text))
+    log.__exit__(None, None, None)
+    found = place.texts()
+    assert {text: found.count(text) for text in found} == expected
+    assert place.told("avis").closes()
+    assert place.told("avis").events == len(found)
