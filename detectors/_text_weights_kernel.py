@@ -129,37 +129,55 @@ def repeats(places: Any, offsets: Any, size: int) -> int:
 
 
 @njit(cache=True)
+def _is_known(state: State, place: int, min_authors: int) -> bool:
+    """Whether enough authors use a feature for it to count in what is told."""
+    return place >= 0 and state.authors[place] >= min_authors
+
+
+@njit(cache=True)
 def _scale(state: State, batch: Batch, row: int, min_authors: int, scaled: Any) -> None:
-    """Features of a text as the model sees them: idf, all together of length 1, 0 where unknown."""
+    """Features of a text as the model sees them: idf, the known ones together of length 1.
+
+    The others, which are learned but not told, are scaled as parts of the whole text, known ones included;
+    0 where a feature has no row.
+    """
     start, end = batch.offsets[row], batch.offsets[row + 1]
     learned = state.totals.sum()
-    norm = 0.0
+    known, whole = 0.0, 0.0
     for entry in range(start, end):
         place = batch.places[entry]
         value = 0.0
-        if place >= 0 and state.authors[place] >= min_authors:
+        if place >= 0:
             value = batch.values[entry] * (math.log((1.0 + learned) / (1.0 + state.texts[place])) + 1.0)
         scaled[entry - start] = value
-        norm += value * value
-    norm = math.sqrt(norm)
-    for entry in range(end - start):
-        if scaled[entry] != 0.0:
-            scaled[entry] /= norm
+        whole += value * value
+        if _is_known(state, place, min_authors):
+            known += value * value
+    known, whole = math.sqrt(known), math.sqrt(whole)
+    for entry in range(start, end):
+        if scaled[entry - start] != 0.0:
+            length = known if _is_known(state, batch.places[entry], min_authors) else whole
+            # Values so small that their squares vanish are as good as absent.
+            scaled[entry - start] = scaled[entry - start] / length if length > 0.0 else 0.0
 
 
 @njit(cache=True)
 def _tell(
-    state: State, batch: Batch, row: int, hint_value: float, age: float, scaled: Any, shares: Any
+    state: State, batch: Batch, row: int, constants: Constants, age: float, scaled: Any, shares: Any
 ) -> None:
-    """Class probabilities of a text. age: 1 / (texts + 1) for mean weights, 0 for those of the last step."""
+    """Class probabilities of a text, by known features and its hint.
+
+    age: 1 / (texts + 1) for mean weights, 0 for those of the last step.
+    """
     start, end = batch.offsets[row], batch.offsets[row + 1]
     level = batch.levels[row]
     highest = -math.inf
     for number in range(shares.size):
-        total = (state.hint_weights[level, number] - state.hint_dated[level, number] * age) * hint_value
+        total = state.hint_weights[level, number] - state.hint_dated[level, number] * age
+        total *= constants.hint_value
         for entry in range(start, end):
-            if scaled[entry - start] != 0.0:
-                place = batch.places[entry]
+            place = batch.places[entry]
+            if _is_known(state, place, constants.min_authors):
                 weight = state.weights[place, number] - state.dated[place, number] * age
                 total += weight * scaled[entry - start]
         shares[number] = total
@@ -199,7 +217,7 @@ def _move(
 
 @njit(cache=True)
 def _learn(state: State, batch: Batch, row: int, constants: Constants, scaled: Any, shares: Any) -> None:
-    """Learn a text. shares: its class probabilities by the weights of the last step."""
+    """Learn a text, all its features. shares: its class probabilities by the weights of the last step."""
     start, end = batch.offsets[row], batch.offsets[row + 1]
     level, right, classes = batch.levels[row], batch.classes[row], shares.size
     state.totals[right] += 1
@@ -245,9 +263,9 @@ def step(state: State, batch: Batch, constants: Constants, learn: bool, probabil
     for row in range(probabilities.shape[0]):
         age = 1.0 / (state.totals.sum() + 1.0)
         _scale(state, batch, row, constants.min_authors, scaled)
-        _tell(state, batch, row, constants.hint_value, age, scaled, probabilities[row])
+        _tell(state, batch, row, constants, age, scaled, probabilities[row])
         if learn:
-            _tell(state, batch, row, constants.hint_value, 0.0, scaled, shares)
+            _tell(state, batch, row, constants, 0.0, scaled, shares)
             _learn(state, batch, row, constants, scaled, shares)
 
 

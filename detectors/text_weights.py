@@ -71,8 +71,9 @@ class TextWeights(Classifier):
     length 1, and a hint: a whole number that says what another reader, such as a lexicon, makes of the text.
     Each level of the hint has weights too: where little is learned yet, they decide. Steps are those of
     AdaGrad, and weights are their mean over all texts, for the last ones must not count most; texts of rare
-    classes weigh more. A feature is learned only after `min_authors` distinct authors
-    have used it, so that no weight tells of what one person wrote.
+    classes weigh more. A feature is learned from its first text on, but counts for nothing in what is told,
+    and is not given out, before `min_authors` distinct authors have used it: no weight that anybody sees
+    tells of what one person wrote.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ class TextWeights(Classifier):
         Labels in the order of columns; None: none yet. One that `learn_one` meets for the first time is
         added.
     min_authors
-        Distinct authors who use a feature before it is learned; at least 1.
+        Distinct authors who use a feature before it counts; at least 1.
     rate
         Size of the steps; above 0.
     balance

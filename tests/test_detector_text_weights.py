@@ -63,15 +63,22 @@ class Slow:
         self.totals = [0, 0, 0]
 
     def inputs(self, text: Text) -> dict[tuple[str, int], float]:
+        """What is told from: the hint and the words that enough authors use."""
         features, hint, _, _ = text
+        known = [one for one in features if len(self.authors.get(one, ())) >= self.min_authors]
+        return {("hint", max(-3, min(3, hint))): 0.5, **self.scaled(known)}
+
+    def lesson(self, text: Text) -> dict[tuple[str, int], float]:
+        """What is learned from: all words, those not told from as parts of the whole text."""
+        return {**self.scaled(text[0]), **self.inputs(text)}
+
+    def scaled(self, features: Sequence[int]) -> dict[tuple[str, int], float]:
         idf = {
-            feature: math.log((1 + sum(self.totals)) / (1 + self.texts[feature])) + 1
+            feature: math.log((1 + sum(self.totals)) / (1 + self.texts.get(feature, 0))) + 1
             for feature in features
-            if len(self.authors.get(feature, ())) >= self.min_authors
         }
         length = math.sqrt(sum(value**2 for value in idf.values()))
-        known = {("word", feature): value / length for feature, value in idf.items()}
-        return {("hint", max(-3, min(3, hint))): 0.5, **known}
+        return {("word", feature): value / length for feature, value in idf.items()}
 
     def tell(self, text: Text) -> list[float]:
         """Probabilities by the mean of all weights there were."""
@@ -89,7 +96,7 @@ class Slow:
 
     def learn(self, text: Text) -> None:
         features, _, right, author = text
-        inputs, shares = self.inputs(text), self.shares(text, self.weights)
+        inputs, shares = self.lesson(text), self.shares(text, self.weights)
         self.totals[right] += 1
         weight = math.sqrt((sum(self.totals) + 3) / (3 * (self.totals[right] + 1)))
         for number, share in enumerate(shares):
@@ -119,8 +126,11 @@ def test_the_first_step_worked_by_hand() -> None:
     odds = 2 * 0.5 * step / 2
     shares = model.predict_proba_one({})
     assert shares["low"] / shares["high"] == pytest.approx(math.exp(odds))
-    # The word has its author only since: nothing of it was learned.
-    assert model.predict_proba_one({"panne": 1.0}) == shares
+    # The word alone has length 1, and was learned before it had its author.
+    gradient = math.sqrt(3 / 4) * 0.5
+    odds += 2 * 0.75 * gradient / math.sqrt(gradient**2 + 0.01) / 2
+    shares = model.predict_proba_one({"panne": 1.0})
+    assert shares["low"] / shares["high"] == pytest.approx(math.exp(odds))
 
 
 @settings(max_examples=60, deadline=None)
@@ -179,6 +189,32 @@ def test_a_word_is_learned_only_after_enough_authors() -> None:
     assert model.predict_proba_one({"dupont": 1.0}) == model.predict_proba_one({})
     model.learn_one({"dupont": 1.0}, "low", author=9)
     assert model.quantised().features.tolist() == [feature_id("dupont")]
+
+
+def test_what_was_learned_of_a_word_is_withheld_until_enough_people_use_it() -> None:
+    patient, eager = (TextWeights(("low", "high"), min_authors=least) for least in (3, 1))
+    for author in range(2):
+        for model in (patient, eager):
+            model.learn_one({"dupont": 1.0, "caisse": 1.0}, "low", author=author)
+            model.learn_one({"caisse": 1.0}, "high", author=author + 2)
+    # Four people said one word and two the other.
+    assert patient.quantised().features.tolist() == [feature_id("caisse")]
+    assert patient.predict_proba_one({"dupont": 1.0}) == patient.predict_proba_one({})
+    assert eager.predict_proba_one({"dupont": 1.0})["low"] > 0.55
+    before = patient.predict_proba_one({})["low"]
+    patient.learn_one({"dupont": 1.0}, "low", author=9)
+    # With the third person the word counts, and tells what the first two said as well: more than the step
+    # that the third text alone makes.
+    alone = TextWeights(("low", "high"), min_authors=1)
+    alone.learn_one({"dupont": 1.0}, "low")
+    after = patient.predict_proba_one({"dupont": 1.0})["low"]
+    assert after > alone.predict_proba_one({"dupont": 1.0})["low"] > before
+
+
+def test_values_whose_squares_vanish_are_as_good_as_absent() -> None:
+    model = TextWeights(("low", "high"), min_authors=1)
+    model.learn_one({"panne": 1e-300}, "low")
+    assert model.predict_proba_one({"panne": 1e-300}) == model.predict_proba_one({})
 
 
 def test_texts_without_author_are_of_different_people() -> None:
