@@ -5,6 +5,8 @@ whose lower case depends on its place in the word. `words` follows Unicode there
 code point at a time, give the first code point (i) and the plain sigma.
 """
 
+import sys
+import unicodedata
 from types import ModuleType
 
 import pyarrow as pa
@@ -53,6 +55,26 @@ def test_the_words_are_those_of_the_reference(language: str, texts: list[str]) -
     assert tokens.offsets.size == len(texts) + 1
     found = [[word for word in ids_of(tokens, row) if word] for row in range(len(texts))]
     assert found == [hashed(words(text, language)) for text in texts]
+
+
+@settings(deadline=None, max_examples=150)
+@given(texts=st.lists(st.none() | PIECEWISE | ANY_TEXT, max_size=6))
+def test_texts_are_composed_whether_few_need_it_or_all(texts: list[str | None]) -> None:
+    composed = [unicodedata.normalize("NFC", text or "") for text in texts]
+    assert normalise(pa.array(texts, pa.string())).to_pylist() == composed
+
+
+def test_no_code_point_that_composition_changes_is_passed_over() -> None:
+    starters = "aeK\u1100\uac00\u0915\u05d0"
+    texts = [
+        "".join(before + chr(code) for before in starters)
+        for code in range(sys.maxunicode + 1)
+        if not 0xD800 <= code < 0xE000
+    ]
+    changed = [text for text in texts if not unicodedata.is_normalized("NFC", text)]
+    assert len(changed) > 1_000
+    composed = [unicodedata.normalize("NFC", text) for text in changed]
+    assert normalise(pa.array(changed)).to_pylist() == composed
 
 
 _ENDINGS = [

@@ -5,6 +5,7 @@ ids, with a 0 where a sentence or clause breaks.
 """
 
 import sys
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from numba import njit
 from numpy.typing import NDArray
 
@@ -25,7 +27,11 @@ _PLAIN, _FRENCH, _ENGLISH = range(3)
 _RULE_OF = {"fr": _FRENCH, "en": _ENGLISH}
 _MARKUP_LENGTH = 60
 _LAST_LETTER = 0x33480
-"""No code point from here on is a letter or a number (Unicode 16)."""
+"""No code point from here on is a letter or a number, or combines with another (Unicode 16)."""
+_FIRST_UNSURE = 0x300
+"""Texts of code points below are in NFC as they are."""
+_RING = 8
+"""Letters of a word that are remembered from its end, a power of two: an ending and the letter before."""
 _WORD = np.uint64(WORD)
 
 
@@ -85,26 +91,77 @@ def _tables() -> Tables:
     )
 
 
+@cache
+def _unsure() -> NDArray[np.bool_]:
+    """Code points that may not stand in a text in NFC as they are, or not after any other."""
+    second = {ord(letter) for code in range(_LAST_LETTER) for letter in _canonical(chr(code))[1:]}
+    unsure = np.zeros(sys.maxunicode + 1, np.bool_)
+    for code in range(_FIRST_UNSURE, _LAST_LETTER):
+        character = chr(code)
+        unsure[code] = (
+            code in second
+            or unicodedata.combining(character) != 0
+            or unicodedata.normalize("NFC", character) != character
+        )
+    # What a jamo joins stands in no table of decompositions: Hangul is put together by rule.
+    unsure[0x1160:0x1200] = True
+    return unsure
+
+
+def _canonical(character: str) -> str:
+    return unicodedata.normalize("NFD", character)
+
+
 def tokenise(texts: pa.Array, language: str, *, spans: bool = False) -> Tokens:
     """Word ids of a string column; nulls read as empty. language: as in `pipelines.words.words`."""
-    # pyarrow 16 decomposes where NFC is asked for; polars composes.
-    texts = normalise(texts)
-    _, offsets, data = texts.buffers()
-    rows = len(texts)
-    starts = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + rows + 1]
-    raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    raw, starts = _bytes_of(normalise(texts))
+    rows = starts.size - 1
     room = int(starts[-1] - starts[0]) + 2 * rows + 1 if rows else 1
     ids, stems = np.empty(room, np.uint64), np.empty(room, np.uint64)
     places = np.empty((room if spans else 0, 2), np.int64)
     ends = np.zeros(rows + 1, np.int64)
     used = _tokenise(raw, starts, _tables(), _RULE_OF.get(language, _PLAIN), ids, stems, ends, places)
-    return Tokens(ids[:used].copy(), stems[:used].copy(), ends, places[:used] if spans else None)
+    return Tokens(ids[:used], stems[:used], ends, places[:used] if spans else None)
 
 
 def normalise(texts: pa.Array) -> pa.LargeStringArray:
     """The column in Unicode NFC, nulls as empty: what `spans` point into."""
-    column: pl.Series = pl.from_arrow(texts)  # type: ignore[assignment]
-    return column.fill_null("").str.normalize("NFC").to_arrow(compat_level=pl.CompatLevel.oldest())
+    texts = pc.fill_null(texts.cast(pa.large_string()), "")
+    mask = _may_differ(*_bytes_of(texts), _unsure())
+    if not mask.any():
+        return texts
+    # pyarrow 16 decomposes where NFC is asked for; polars composes.
+    column: pl.Series = pl.from_arrow(texts.filter(pa.array(mask)))  # type: ignore[assignment]
+    composed = column.str.normalize("NFC").to_arrow(compat_level=pl.CompatLevel.oldest())
+    return pc.replace_with_mask(texts, pa.array(mask), composed)
+
+
+def _bytes_of(texts: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The bytes of a column, and where each text starts in them, then the end of the last."""
+    _, offsets, data = texts.buffers()
+    rows = len(texts)
+    if not rows:
+        return np.empty(0, np.uint8), np.zeros(1, np.int64)
+    starts = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + rows + 1]
+    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), starts
+
+
+@njit(cache=True)
+def _may_differ(raw: Any, starts: Any, unsure: Any) -> Any:
+    """Texts that hold a code point that may not be in NFC; the others are."""
+    found = np.zeros(starts.size - 1, np.bool_)
+    for row in range(starts.size - 1):
+        place, end = starts[row], starts[row + 1]
+        while place < end:
+            # A first byte below 0xCC: a code point below 0x300. Bytes that follow it are below, too.
+            if raw[place] < 0xCC:
+                place += 1
+                continue
+            code, place = _decode(raw, place)
+            if unsure[code]:
+                found[row] = True
+                break
+    return found
 
 
 @njit(cache=True)
@@ -155,14 +212,18 @@ def _after_markup(raw: Any, place: int, end: int) -> int:
 
 @njit(cache=True)
 def _stem(rule: int, length: int, states: Any, codes: Any) -> Any:
-    """Running hash of a word without its ending. states[k], codes[k]: before and at the k-th letter from the
-    end, states[0] the hash of the whole; see `pipelines.words.stem`."""
+    """Running hash of a word without its ending; see `pipelines.words.stem`.
+
+    states, codes: of the first k letters at place k, and the k-th letter, the last _RING of them.
+    """
     cut = 0
+    last = _RING - 1
+    one, two, three = codes[length & last], codes[(length - 1) & last], codes[(length - 2) & last]
     if rule == _FRENCH:
-        if length >= 4 and (codes[0] == 115 or codes[0] == 120) and codes[1] != 115:  # s, x; not ss
+        if length >= 4 and (one == 115 or one == 120) and two != 115:  # s, x; not ss
             cut = 1
+            one, two, three = two, three, codes[(length - 3) & last]
         left = length - cut
-        one, two, three = codes[cut], codes[cut + 1], codes[cut + 2]
         if left >= 6 and one == 116 and two == 110 and three == 101:  # ent
             cut += 3
         elif left >= 5 and ((two == 101 and (one == 114 or one == 122)) or (two == 233 and one == 101)):
@@ -170,17 +231,17 @@ def _stem(rule: int, length: int, states: Any, codes: Any) -> Any:
         elif left >= 4 and (one == 101 or one == 233):  # e, é
             cut += 1
     elif rule == _ENGLISH:
-        if length >= 4 and codes[0] == 115 and codes[1] != 115 and codes[1] != 117 and codes[1] != 105:
+        if length >= 4 and one == 115 and two != 115 and two != 117 and two != 105:
             cut = 1  # s; not ss, us, is
+            one, two, three = two, three, codes[(length - 3) & last]
         left = length - cut
-        one, two, three = codes[cut], codes[cut + 1], codes[cut + 2]
         if left >= 6 and one == 103 and two == 110 and three == 105:  # ing
             cut += 3
         elif left >= 5 and one == 100 and two == 101:  # ed
             cut += 2
         elif left >= 4 and one == 101:  # e
             cut += 1
-    return states[cut]
+    return states[(length - cut) & last]
 
 
 @njit(cache=True)
@@ -188,7 +249,7 @@ def _tokenise(
     raw: Any, starts: Any, tables: Any, rule: int, ids: Any, stems: Any, ends: Any, spans: Any
 ) -> int:
     used = 0
-    states, codes = np.empty(5, np.uint64), np.empty(5, np.int64)
+    states, codes = np.empty(_RING, np.uint64), np.empty(_RING, np.int64)
     keep_spans = spans.shape[0] > 0
     nothing = np.uint64(0)
     for row in range(starts.size - 1):
@@ -199,6 +260,7 @@ def _tokenise(
         held_from, held_to = place, place
         states[:], codes[:] = OFFSET, 0
         length, pure, begin = 0, True, place
+        state, low = OFFSET, np.int64(0)
         in_chunk = False
         while place <= end:
             here = place
@@ -221,20 +283,18 @@ def _tokenise(
                 low = np.int64(tables.lower[code])
                 if low == 0x153 or low == 0xE6:  # oe, ae
                     first_half = np.int64(111 if low == 0x153 else 97)
-                    for k in range(4, 0, -1):
-                        states[k], codes[k] = states[k - 1], codes[k - 1]
-                    states[0], codes[0] = absorb(states[0], np.uint64(first_half)), first_half
+                    state = absorb(state, np.uint64(first_half))
                     length += 1
+                    states[length & (_RING - 1)], codes[length & (_RING - 1)] = state, first_half
                     low = np.int64(101)
-                for k in range(4, 0, -1):
-                    states[k], codes[k] = states[k - 1], codes[k - 1]
-                states[0], codes[0] = absorb(states[0], np.uint64(low)), low
+                state = absorb(state, np.uint64(low))
                 length += 1
+                states[length & (_RING - 1)], codes[length & (_RING - 1)] = state, low
                 continue
             if kind == _APOSTROPHE and not in_chunk:
                 in_chunk = True  # an empty first piece, as in 'tis
             if in_chunk:
-                piece = finish(states[0], _WORD)
+                piece = finish(state, _WORD)
                 short = finish(_stem(rule, length, states, codes), _WORD)
                 joined = False
                 if holding:
@@ -292,8 +352,10 @@ def _tokenise(
                     else:
                         held_first = first_piece
                         held, held_short, held_pure = piece, short, pure and length > 0
-                        held_n = codes[0] == 110
-                        held_stem = finish(states[1], _WORD) if length > 1 else nothing
+                        held_n = length > 0 and low == 110
+                        held_stem = (
+                            finish(states[(length - 1) & (_RING - 1)], _WORD) if length > 1 else nothing
+                        )
                         held_from, held_to = begin, here
                         holding = True
                 else:
@@ -308,7 +370,7 @@ def _tokenise(
                             spans[used, 0], spans[used, 1] = begin, here
                         used += 1
                     holding, held_first, in_chunk = False, True, False
-                states[:], codes[:] = OFFSET, 0
+                states[0], state = OFFSET, OFFSET
                 length, pure = 0, True
             if kind == _BREAK and used > ends[row] and ids[used - 1] != 0:
                 ids[used], stems[used] = nothing, nothing
