@@ -20,13 +20,17 @@ the last one, plain exposure so far, discounted tests and buckets."""
 
 
 class State(NamedTuple):
-    """Columns of the table, all of the table's capacity; id 0 is an empty place. An id is a `_key`."""
+    """Columns of the table, all of the table's capacity; id 0 is an empty place. An id is a `_key`.
+
+    They are the fields of one array of RECORDs: what is known of a feature lies together in memory, and is
+    fetched at once.
+    """
 
     ids: NDArray[np.uint64]
     shape: NDArray[np.float64]
     """Discounted authors, as of `last`."""
     evidence: NDArray[np.float64]
-    """Of the running episode, 0 where none runs."""
+    """Of the running episode, 0 where none runs; SOME where one of too few authors does."""
     base: NDArray[np.float64]
     """Rate without season when the running episode began."""
     known: NDArray[np.float64]
@@ -75,8 +79,16 @@ class Scores(NamedTuple):
 
 
 STATE = State._fields
+_KINDS = {"ids": np.uint64, "last": np.int32, "since": np.int32, "followed": np.int32}
+RECORD = np.dtype([(name, _KINDS.get(name, np.float64)) for name in STATE], align=True)
 SMALLEST = 64
 NEVER = -(2**31)
+SOME = 1.0
+"""Stands for evidence above 0 that is not worked out."""
+_GAPS = 64
+"""Buckets since a last mention whose decay is worked out once a step."""
+_AHEAD = 64
+"""Features that are looked up before the first of them is judged: their memory is fetched at once."""
 
 
 class Constants(NamedTuple):
@@ -89,9 +101,12 @@ class Constants(NamedTuple):
     dispersion: float
     longest: float
     warm_up: int
+    least: int
     follow: int
     ratios: NDArray[np.float64]
     log_ratios: NDArray[np.float64]
+    alone: float
+    """Log ratio of one of the ratios that is enough for the mean of all to be above 1."""
 
 
 def capacity_for(features: int) -> int:
@@ -104,11 +119,19 @@ def capacity_for(features: int) -> int:
 
 def empty_state(capacity: int = SMALLEST) -> State:
     """A table without features."""
-    one, two, three, four, five, six, seven = (np.zeros(capacity, np.float64) for _ in range(7))
-    last, since = np.zeros(capacity, np.int32), np.zeros(capacity, np.int32)
-    followed = np.full(capacity, NEVER, np.int32)
-    ids = np.zeros(capacity, np.uint64)
-    return State(ids, one, two, three, four, five, six, seven, last, since, followed)
+    records = np.zeros(capacity, RECORD)
+    records["followed"] = NEVER
+    return columns_of(records)
+
+
+def columns_of(records: NDArray[Any]) -> State:
+    """The columns of an array of RECORDs."""
+    return State(*(records[name] for name in STATE))
+
+
+def records_of(state: State) -> Any:
+    """The array whose columns these are."""
+    return state.ids.base
 
 
 def empty_scores(size: int) -> Scores:
@@ -129,9 +152,8 @@ def with_room(state: State, used: int, more: int) -> State:
 def rehash(state: State, places: NDArray[Any], capacity: int) -> State:
     """The features at `places` in a new table."""
     table = empty_state(capacity)
-    target: NDArray[np.int64] = _places(table.ids, state.ids[places])
-    for name in STATE[1:]:
-        getattr(table, name)[target] = getattr(state, name)[places]
+    target: NDArray[np.int64] = _places(table.ids, np.ascontiguousarray(state.ids[places]))
+    records_of(table)[target] = records_of(state)[places]
     return table
 
 
@@ -157,8 +179,13 @@ def kept(state: Any, bucket: int, log_decay: float, below: float) -> Any:
 @njit(cache=True)
 def _find(ids: Any, feature: Any) -> Any:
     """Place of the feature, or of the empty place where it belongs."""
+    return _find_from(ids, feature, np.int64((feature >> np.uint64(7)) & np.uint64(ids.size - 1)))
+
+
+@njit(cache=True)
+def _find_from(ids: Any, feature: Any, place: Any) -> Any:
+    """The same, from a place on where it was looked for before others were added."""
     mask = ids.size - 1
-    place = np.int64((feature >> np.uint64(7)) & np.uint64(mask))
     while ids[place] != 0 and ids[place] != feature:
         place = (place + 1) & mask
     return place
@@ -230,6 +257,25 @@ def _log_ratio(observed: Any, expected: Any, known: Any, constants: Any, terms: 
 
 
 @njit(cache=True)
+def _rises(observed: Any, expected: Any, known: Any, constants: Any, terms: Any) -> bool:
+    """Whether `_log_ratio` is above 0, mostly without working it out."""
+    if observed <= expected:
+        # Then any ratio above 1 makes it less likely.
+        return False
+    shape = 1.0 / (1.0 / known + 1.0 / constants.dispersion)
+    top = -math.inf
+    for k in range(terms.size - 1, -1, -1):
+        terms[k] = observed * constants.log_ratios[k] + (shape + observed) * math.log(
+            (shape + expected) / (shape + constants.ratios[k] * expected)
+        )
+        # One term of a mean is enough to bring it above 1; the margin is for the rounding of the mean.
+        if terms[k] > constants.alone:
+            return True
+        top = max(top, terms[k])
+    return top > 0.0 and _log_mean_exp(terms) > 0.0
+
+
+@njit(cache=True)
 def step(
     state: Any,
     totals: Any,
@@ -246,6 +292,10 @@ def step(
     how many features the table gained.
     """
     terms = np.empty(constants.ratios.size, np.float64)
+    decays = np.empty(_GAPS, np.float64)
+    for days in range(_GAPS):
+        decays[days] = math.exp(days * constants.log_decay)
+    places, dates = np.empty(_AHEAD, np.int64), np.empty(_AHEAD, np.int32)
     gained = 0
     for group in range(heard.slots.size):
         total = totals[heard.slots[group]]
@@ -256,17 +306,25 @@ def step(
         before = total[EXPOSURE]
         judged = number - (number if first else total[FIRST_BUCKET]) >= constants.warm_up
         for i in range(heard.starts[group], heard.starts[group + 1]):
+            ahead = (i - heard.starts[group]) % _AHEAD
+            if ahead == 0:
+                for j in range(min(_AHEAD, heard.starts[group + 1] - i)):
+                    places[j] = _find(state.ids, _key(heard.features[i + j], salt))
+                    dates[j] = state.last[places[j]]
             parent = heard.above[i]
             if parent >= 0:
                 heard.season[i] = heard.season[parent]
                 heard.prior[i] = scores.rate[parent] / heard.season[parent]
             season = heard.season[i]
             key = _key(heard.features[i], salt)
-            place = _find(state.ids, key)
+            place = _find_from(state.ids, key, places[ahead])
             met = state.ids[place] == key
             own = 0.0
             if met:
-                own = state.shape[place] * math.exp((number - state.last[place]) * constants.log_decay)
+                silence = number - dates[ahead]
+                own = state.shape[place] * (
+                    decays[silence] if silence < _GAPS else math.exp(silence * constants.log_decay)
+                )
             # The prior is worth no more than it lets expect, less what is in it because it was said here.
             others = heard.prior[i] * (weight + exposure) - own
             strength = min(constants.strength, max(constants.base_strength, others))
@@ -281,12 +339,11 @@ def step(
             if running:
                 silent = state.base[place] * (before - state.seen_exposure[place])
                 awaited = state.expected[place] + silent
-                running = (
-                    _log_ratio(state.authors[place], awaited, state.known[place], constants, terms) > 0.0
-                )
+                running = _rises(state.authors[place], awaited, state.known[place], constants, terms)
+            everything = looked_at[group] <= 0.0
             log_e = 0.0
             # No more than expected and nothing running: no ratio above 1 can gain by it.
-            if looked_at[group] <= 0.0 or (judged and not running and y > expected_now):
+            if everything or (judged and not running and y > expected_now and y >= constants.least):
                 log_e = _log_ratio(y, expected_now, known, constants, terms)
             evidence = log_e
             if running:
@@ -294,11 +351,14 @@ def step(
                 # A season makes normal again what it lets expect, whatever the episode began with.
                 usual = max(base, rate) if season > 1.0 else base
                 said, expected = state.authors[place] + y, awaited + usual * exposure
-                evidence = _log_ratio(said, expected, known, constants, terms)
+                if everything or said >= constants.least:
+                    evidence = _log_ratio(said, expected, known, constants, terms)
             if not judged:
                 evidence = 0.0
             scores.log_e[i] = log_e
             scores.evidence[i] = evidence
+            if judged and not everything and said < constants.least:
+                evidence = SOME if _rises(said, expected, known, constants, terms) else 0.0
             scores.since[i] = begun
             scores.observed[i] = said
             scores.expected[i] = expected

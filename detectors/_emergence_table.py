@@ -57,6 +57,14 @@ class EmergenceTable:
             self.used = kept.size
         return dropped
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The table as one array."""
+        return {"used": self.used, "totals": self.totals, "records": kernel.records_of(self._state)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.used, self.totals = state["used"], state["totals"]
+        self._state = kernel.columns_of(state["records"])
+
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """Named arrays, features in order of id."""
         order = kernel.ordered(self._state)
@@ -65,8 +73,11 @@ class EmergenceTable:
 
     def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what `state_arrays` gave."""
-        columns = kernel.State(*(arrays[name] for name in kernel.STATE))
-        everything = np.arange(columns.ids.size)
-        self._state = kernel.rehash(columns, everything, kernel.capacity_for(everything.size))
-        self.used = everything.size
+        records = np.empty(arrays["ids"].size, kernel.RECORD)
+        for name in kernel.STATE:
+            records[name] = arrays[name]
+        everything = np.arange(records.size)
+        capacity = kernel.capacity_for(records.size)
+        self._state = kernel.rehash(kernel.columns_of(records), everything, capacity)
+        self.used = records.size
         self.totals = arrays["totals"].copy()

@@ -85,6 +85,8 @@ class Emergence(AnomalyDetector):
         episode must be beyond that; above 0, infinite where rates never move.
     warm_up
         Buckets that are learned without being judged; at least 0.
+    least
+        Authors of an episode under which it will not be told; at least 1. See `looked_at`.
     follow
         Buckets after an alarm, or after a later mention, in which a feature is followed; at least 1.
     exposure
@@ -114,6 +116,7 @@ class Emergence(AnomalyDetector):
         base_strength: float = 1e-3,
         dispersion: float = 1.0,
         warm_up: int = 28,
+        least: int = 1,
         follow: int = 28,
         exposure: str = "n",
     ) -> None:
@@ -131,6 +134,8 @@ class Emergence(AnomalyDetector):
             raise ValueError(f"dispersion is {dispersion}; it must be above 0")
         if warm_up < 0:
             raise ValueError(f"warm_up is {warm_up} buckets; it must be at least 0")
+        if least < 1:
+            raise ValueError(f"least is {least} authors; it must be at least 1")
         if follow < 1:
             raise ValueError(f"follow is {follow} buckets; it must be at least 1")
         self.half_life = half_life
@@ -140,6 +145,7 @@ class Emergence(AnomalyDetector):
         self.base_strength = base_strength
         self.dispersion = dispersion
         self.warm_up = warm_up
+        self.least = least
         self.follow = follow
         self.exposure = exposure
         self._table = EmergenceTable(1)
@@ -198,7 +204,8 @@ class Emergence(AnomalyDetector):
 
         looked_at: evidence that matters, such as a threshold. Where it is above 0, time is saved on what
         lies below: `log_e` and `evidence` are 0 for features that are mentioned no more than expected, with
-        no evidence before, and `log_e` also for those in an episode or not judged yet.
+        no evidence before, and of episodes of fewer than `least` authors; `log_e` also for those in an
+        episode or not judged yet.
         """
         return self._step(features, counts, exposure, bucket, prior, season, looked_at, learn=True)
 
@@ -313,9 +320,11 @@ class Emergence(AnomalyDetector):
             self.dispersion,
             self.half_life,
             self.warm_up,
+            self.least,
             self.follow,
             np.array(self.ratios, np.float64),
             np.array([math.log(ratio) for ratio in self.ratios]),
+            math.log(len(self.ratios)) + 1e-9,
         )
 
     def _check(

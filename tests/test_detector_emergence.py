@@ -271,6 +271,7 @@ def test_a_rise_is_found_at_once_and_a_steady_rate_never() -> None:
         ({"base_rate": 0.0}, "between 0 and 1"),
         ({"base_rate": 1.0}, "between 0 and 1"),
         ({"warm_up": -1}, "at least 0"),
+        ({"least": 0}, "least is 0 authors"),
     ],
 )
 def test_wrong_parameters_are_refused(parameters: dict[str, Any], message: str) -> None:

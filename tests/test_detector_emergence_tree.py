@@ -1,5 +1,6 @@
 """A tree of perimeters in one table against an estimator for each, and what a tree is asked of."""
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -213,6 +214,56 @@ def test_what_lies_above_the_bar_is_exact(counts: list[int], bar: float) -> None
         assert (other.evidence[0] >= bar) == (one.evidence[0] >= bar)
         assert other.evidence[0] >= one.evidence[0]
     assert exact.state_arrays()["evidence"].tolist() == quick.state_arrays()["evidence"].tolist()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    counts=st.lists(st.integers(0, 8), min_size=1, max_size=14),
+    bar=st.floats(0.1, 5),
+    least=st.integers(2, 20),
+    exposure=st.sampled_from([9, 20, 2_000]),
+)
+def test_episodes_of_few_authors_run_as_long_though_their_evidence_is_not_told(
+    counts: list[int], bar: float, least: int, exposure: int
+) -> None:
+    exact, quick = Emergence(warm_up=1), Emergence(warm_up=1, least=least)
+    five = np.array([5], np.uint64)
+    for bucket, authors in enumerate(counts):
+        count = np.array([authors])
+        one = exact.learn_many(five, count, exposure=exposure, bucket=bucket)
+        other = quick.learn_many(five, count, exposure=exposure, bucket=bucket, looked_at=bar)
+        for name in ("rate", "since", "observed", "expected"):
+            assert getattr(other, name).tolist() == getattr(one, name).tolist()
+        if one.observed[0] >= least:
+            assert (other.evidence[0] >= bar) == (one.evidence[0] >= bar)
+            if one.evidence[0] >= bar:
+                assert other.evidence.tolist() == one.evidence.tolist()
+        else:
+            assert other.evidence[0] == 0
+    before, after = exact.state_arrays(), quick.state_arrays()
+    assert (before.pop("evidence") > 0).tolist() == (after.pop("evidence") > 0).tolist()
+    assert {name: one.tolist() for name, one in before.items()} == {
+        name: other.tolist() for name, other in after.items()
+    }
+
+
+def test_a_pickled_tree_goes_on_as_if_it_had_not_been() -> None:
+    tree = EmergenceTree(Emergence(warm_up=0))
+    heard = Heard(
+        ["e"],
+        np.array([0, 2]),
+        np.array([9]),
+        np.array([5, 6], np.uint64),
+        np.array([3, 1]),
+        np.array([-1, -1]),
+    )
+    told = {"prior": np.array([0.1, 0.2]), "season": np.ones(2)}
+    tree.learn_many(heard, bucket=0, **told)
+    copy = pickle.loads(pickle.dumps(tree))
+    one, other = (each.learn_many(heard, bucket=1, **told) for each in (tree, copy))
+    assert one.evidence.tolist() == other.evidence.tolist()
+    for name, values in tree.state_arrays().items():
+        assert copy.state_arrays()[name].tolist() == values.tolist()
 
 
 def test_rates_are_those_that_a_bucket_would_be_judged_by() -> None:

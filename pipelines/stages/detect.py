@@ -72,6 +72,7 @@ class Detection:
             ratios=self.ratios,
             dispersion=self.dispersion,
             warm_up=self.warm_up,
+            least=self.min_authors,
             follow=self.window,
         )
 
