@@ -20,6 +20,8 @@ from connectors.errors import SecretError, SettingsError, SourceError
 from connectors.files import is_there, where_to_watch
 from connectors.ingest import Progress, ingest, retry
 from connectors.log import EventLog, LogWriter
+from connectors.log.compaction import KEPT, compact
+from connectors.log.inbox import answer
 from connectors.perimeters import PerimeterTree, read_perimeters
 from connectors.quarantine import Quarantine
 from connectors.secret import Secret, load_secret
@@ -182,6 +184,7 @@ class Workspace:
                 admission=admission,
                 log=log,
                 quarantine=quarantine,
+                zone=self.settings.organisation.timezone,
                 clock=clock,
                 say=self.say,
                 live=live,
@@ -307,6 +310,8 @@ class Workspace:
         """Run `ingest` or `retry` on the log; what they need is opened before the log is taken."""
         sources, admission, quarantine = self.sources, self.admission, self.quarantine
         with self._writer() as log:
+            log.skip_damaged(say=self.say)
+            answer(log, self.say)
             return load(
                 sources,
                 admission=admission,
@@ -328,6 +333,20 @@ class Workspace:
         if faults:
             raise SourceError("\n".join(faults))
 
+    def compact_log(self) -> tuple[int, int]:
+        """Merge the live segments of closed days; how many segments became how many. LogError without log."""
+        self.open_log().refresh()
+        with LogWriter(self.log_path, now=self.now) as log:
+            merged = compact(log, zone=self.settings.organisation.timezone, say=self.say)
+            log.remove_replaced(keep=KEPT)
+        return sum(len(one.segment.replaces) for one in merged if one.segment), len(merged)
+
+    def set_aside(self, seq: int) -> None:
+        """Set a damaged segment of the log aside. LogError if there is none, or it is whole."""
+        self.open_log().refresh()
+        with LogWriter(self.log_path, now=self.now) as log:
+            log.skip(seq, say=self.say)
+
     @contextmanager
     def _writer(self) -> Iterator[LogWriter]:
         """The log for writing, with a decision for what changed since the last time."""
@@ -335,6 +354,7 @@ class Workspace:
             in_force = {
                 "version": self.settings_version,
                 **self.settings.relevant,
+                "lexicon": self.lexicons.version,
                 "tree": self.names,
             }
             decided = [

@@ -115,6 +115,7 @@ class Place:
             admission=admission,
             log=log,
             quarantine=self.quarantine,
+            zone="Europe/Paris",
             clock=Clock(lambda: self.wall, lambda: self.steady, pause, lambda: self.stopping),
             say=self.said.append,
             **options,

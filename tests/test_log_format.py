@@ -6,6 +6,7 @@ Everything down to the line of dashes follows the document with json, hashlib an
 import hashlib
 import json
 import re
+import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,9 +33,10 @@ def read_manifests(log: Path) -> list[dict[str, Any]]:
         assert manifest["generation"] == int(file.parts[-3].removeprefix("generation-"))
         assert manifest["previous"] == previous
         assert clock is None or manifest["clock"] >= clock
-        assert manifest["rows"] == sum(
-            group[0] for group in (manifest["segment"] or {}).get("row_groups", [])
-        )
+        rows = sum(group[0] for group in (manifest["segment"] or {}).get("row_groups", []))
+        assert manifest["rows"] == (0 if manifest["kind"] == "compaction" else rows)
+        assert (manifest["replaces"] is not None) == (manifest["kind"] == "compaction")
+        assert rows == sum(count for _, count in manifest["replaces"] or [[0, rows]])
         previous, clock = hashlib.sha256(content).hexdigest(), manifest["clock"]
         manifests.append(manifest)
     return manifests
@@ -46,9 +48,38 @@ def visible(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for manifest in manifests:
         if manifest["kind"] == "generation":
             seen = [manifests[seq - 1] for seq in manifest["carries"]]
+        elif manifest["kind"] == "compaction":
+            first, *_ = replaced = [seq for seq, _ in manifest["replaces"]]
+            at = [one["seq"] for one in seen].index(first)
+            assert [one["seq"] for one in seen[at : at + len(replaced)]] == replaced
+            seen[at : at + len(replaced)] = [manifest]
+        elif manifest["kind"] == "decision" and manifest["decision"]["kind"] == "skip":
+            seen = [one for one in seen if one["seq"] != manifest["decision"]["payload"]["seq"]]
         elif manifest["segment"]:
             seen.append(manifest)
     return seen
+
+
+def rows_hash(rows: list[dict[str, Any]]) -> str:
+    """The hash of what a core's rows say, value by value."""
+    found = hashlib.sha256()
+    for name in [name for name in rows[0] if name != "position"]:
+        values = [row[name] for row in rows]
+        found.update(bytes(value is not None for value in values))
+        if name in ("source", "channel", "voice", "perimeter", "language"):
+            texts = [value.encode() for value in values]
+            found.update(b"".join(len(text).to_bytes(4, "little") for text in texts) + b"".join(texts))
+        elif name.endswith("_at"):
+            instants = [(value - EPOCH) // timedelta(microseconds=1) for value in values]
+            found.update(b"".join(instant.to_bytes(8, "little", signed=True) for instant in instants))
+        elif name == "score":
+            found.update(b"".join(struct.pack("<d", value or 0.0) for value in values))
+        elif name in ("grace_s", "flags"):
+            size = {"grace_s": 4, "flags": 2}[name]
+            found.update(b"".join(value.to_bytes(size, "little") for value in values))
+        else:
+            found.update(b"".join(value or bytes(16) for value in values))
+    return found.hexdigest()
 
 
 def merkle_root(level: list[bytes]) -> bytes:
@@ -76,6 +107,7 @@ def read_segment(log: Path, manifest: dict[str, Any]) -> Iterator[tuple[int, dic
         for text in texts
     ]
     assert merkle_root(leaves).hex() == segment["text_root"]
+    assert rows_hash(rows) == segment["rows_sha256"]
     check_index(segment, rows, texts)
     for file in (core_file, text_file):
         metadata = pq.ParquetFile(file).metadata
@@ -83,7 +115,8 @@ def read_segment(log: Path, manifest: dict[str, Any]) -> Iterator[tuple[int, dic
         assert groups == [group[0] for group in segment["row_groups"]]
     for number, (row, text) in enumerate(zip(rows, texts, strict=True)):
         assert row["event_id"] == text["event_id"]
-        yield manifest["seq"] << 32 | number, {**row, "text": text["text"]}
+        position = row.pop("position", manifest["seq"] << 32 | number)
+        yield position, {**row, "text": text["text"]}
 
 
 def check_index(segment: dict[str, Any], rows: list[dict[str, Any]], texts: list[dict[str, Any]]) -> None:
@@ -105,6 +138,7 @@ def check_index(segment: dict[str, Any], rows: list[dict[str, Any]], texts: list
 
 from connectors.events import CORE, EVENT, TEXT  # noqa: E402
 from connectors.log import EventLog, LogWriter, segment  # noqa: E402
+from connectors.log.compaction import compact  # noqa: E402
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "event-log.md"
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -142,7 +176,11 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         writer.new_generation()
         writer.append_history(table(*map(event, range(5))), loaded_at=T0, note={"read": 5})
         writer.append_history(table(), loaded_at=T0, note={"read": 0})
-        writer.append_live(table(event(41, delay_h=1)), note={})
+        for number in (41, 42, 43):
+            writer.append_live(table(event(number, delay_h=1)), note={})
+        writer.heartbeat(T0 + timedelta(hours=400))
+        compact(writer, zone="UTC", say=print)
+        assert writer.remove_replaced(keep=timedelta()) == 6
     return path
 
 
@@ -158,11 +196,13 @@ def test_a_reader_that_follows_the_document_reads_and_verifies_a_log(log: Path) 
         "heartbeat",
         "decision",
         "generation",
+        "compaction",
     }
     found = {
         position: row for manifest in visible(manifests) for position, row in read_segment(log, manifest)
     }
-    expected = [event(n) for n in (*range(10, 23), 30)] + [event(29, delay_h=5), event(41, delay_h=1)]
+    expected = [event(n) for n in (*range(10, 23), 30)] + [event(29, delay_h=5)]
+    expected += [event(n, delay_h=1) for n in (41, 42, 43)]
     expected += [event(n) for n in range(5)]
     assert len(found) == len(expected)
     assert all(row in expected for row in found.values())
@@ -193,6 +233,8 @@ def test_the_document_shows_the_keys_and_columns_that_are_written(log: Path) -> 
         "run",
         "runs",
         "payload",
+        "effective",
+        "position",
     ]:
         assert f"`{name}`" in document, name
 

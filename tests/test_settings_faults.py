@@ -33,6 +33,12 @@ quarantine = "q"
 quarantine_days = 30
 [log]
 path = "log"
+[follow]
+poll = "5s"
+settle = "3s"
+patience = "1min"
+tick = "15min"
+segment_rows = 50000
 [store]
 dsn = ""
 folder = "store"

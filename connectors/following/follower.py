@@ -22,6 +22,8 @@ from connectors.ingest import chunks, size_of
 from connectors.intake import Intake, Pending
 from connectors.loads import LeftOut, add, check_key, left_out, most_told, session_note
 from connectors.log import EventLog, LogWriter
+from connectors.log.compaction import KEPT, compact
+from connectors.log.inbox import answer
 from connectors.log.layout import to_iso, to_us
 from connectors.mending import Mending, places
 from connectors.quarantine import Quarantine
@@ -79,6 +81,7 @@ class Status:
     unreachable: set[str] = field(default_factory=set)
     commits: int = 0
     heartbeats: int = 0
+    compactions: int = 0
     committed_at: datetime | None = None
     clock: datetime | None = None
     buffer_rows: int = 0
@@ -109,8 +112,9 @@ class _Followed:
 class Follower:
     """Follows sources into a log; `step` again and again, then `close`.
 
-    live: whether what is there already is admitted as of now. Otherwise, if the log has no live part yet,
-    the first step loads it as history. say: receives lines for the user.
+    Between two looks it takes the decisions that others ask for, and compacts closed days.
+    zone: whose days they are. live: whether what is there already is admitted as of now. Otherwise, if the
+    log has no live part yet, the first step loads it as history. say: receives lines for the user.
     Raises, as every method does, SecretError if the log was written with another key, LogError and
     QuarantineError if they cannot be written; a full disk under the log is waited for.
     """
@@ -122,12 +126,14 @@ class Follower:
         admission: Admission,
         log: LogWriter,
         quarantine: Quarantine,
+        zone: str,
         clock: Clock,
         say: Callable[[str], None],
         live: bool = False,
         waits: Waits = DEFAULT_WAITS,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        log.skip_damaged(say=say)
         written = EventLog(log.path)
         check_key(written, admission.secret)
         quarantine.purge(clock.now())
@@ -139,6 +145,8 @@ class Follower:
         self._live = live or written.has_live
         self._pending = Pending()
         self._resolved: list[str] = []
+        self._zone = zone
+        self._compact_at = clock.monotonic()
         self._last_commit = clock.monotonic() - SEGMENT_S
         self._wall = clock.now()
         self._admitted: datetime | None = None
@@ -171,6 +179,8 @@ class Follower:
             self._commit()
         self._beat()
         self._mend()
+        answer(self._log, self._say)
+        self._compact()
         self._tell()
         return 0.0 if self._clock.stopping() else self._idle_s()
 
@@ -314,6 +324,17 @@ class Follower:
             self._quarantine.remove(self._resolved)
             self._resolved = []
 
+    def _compact(self) -> None:
+        """Merge a little of what closed days left, if nothing waits; then not before the next tick."""
+        now = self._clock.monotonic()
+        if not self._live or self._pending.rows or now < self._compact_at:
+            return
+        merged = compact(self._log, zone=self._zone, say=self._say, most=1)
+        self.status.compactions += len(merged)
+        if not merged:
+            self._log.remove_replaced(keep=KEPT)
+            self._compact_at = now + self._limits.tick.total_seconds()
+
     def _total(self) -> Accounting:
         return reduce(add, self.status.accounts.values(), Accounting())
 
@@ -332,7 +353,7 @@ class Follower:
 
     def _idle_s(self) -> float:
         """Until the next look at the sources, a file's due time, or the next segment's turn."""
-        waits = [self._limits.poll_s]
+        waits = [self._limits.poll_s, max(0.0, self._compact_at - self._clock.monotonic())]
         if any(followed.has_news for followed in self._sources):
             waits.append(SEGMENT_S - self._since_commit())
         now = self._clock.monotonic()

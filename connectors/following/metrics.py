@@ -39,6 +39,7 @@ class IngestCollector(Collector):
         yield CounterMetricFamily(
             "vigie_ingest_heartbeats", "Heartbeats of the log's clock", status.heartbeats
         )
+        yield CounterMetricFamily("vigie_ingest_compactions", "Merges of closed days", status.compactions)
         yield _times("last_commit", "Wall clock of the last commit", {"": status.committed_at})
         yield _times("log_clock", "The log's clock", {"": status.clock})
         yield _times("source_last_event", "Admission of the newest event", dict(status.latest), by="source")

@@ -1,5 +1,6 @@
 """The event log: append-only, hash-chained, the only source for detection. Format: docs/event-log.md."""
 
+from connectors.log.decisions import InForce, Verdict
 from connectors.log.ids import KnownIds
 from connectors.log.manifest import Decision, Load, Manifest, RowGroup, Segment
 from connectors.log.plan import Part, Piece, Slice
@@ -11,6 +12,7 @@ __all__ = [
     "Decision",
     "EventLog",
     "Finding",
+    "InForce",
     "KnownIds",
     "Load",
     "LogWriter",
@@ -20,4 +22,5 @@ __all__ = [
     "RowGroup",
     "Segment",
     "Slice",
+    "Verdict",
 ]

@@ -1,8 +1,9 @@
 """The chain of manifests: each names the one before by its hash, numbers have no gap."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.errors import LogError
+from connectors.log.decisions import skipped_by
 from connectors.log.files import LogFiles
 from connectors.log.layout import manifest_path
 from connectors.log.manifest import Manifest, Segment, digest, from_bytes
@@ -22,7 +23,10 @@ class Chain:
         """Whether the current generation itself has a live segment."""
         self.beaten_in_generation = False
         """Whether a heartbeat moved the clock in the current generation."""
+        self.skipped: dict[int, str] = {}
+        """Segments set aside by decisions, with the reason; never visible again."""
         self._by_seq: dict[int, Segment] = {}
+        self._moved: dict[int, tuple[Segment, int]] = {}
 
     @property
     def head(self) -> Manifest | None:
@@ -44,6 +48,21 @@ class Chain:
         """Number of the next manifest, from 1."""
         return len(self.manifests) + 1
 
+    @property
+    def has_live(self) -> bool:
+        """Whether a live part has begun: a live segment is visible, or heartbeats move the clock."""
+        return self.beaten_in_generation or any(segment.live for segment in self.segments)
+
+    def closed_until(self) -> datetime | None:
+        """Events with an effective time before this instant can no longer change; see EventLog."""
+        if not self.segments or self.clock is None:
+            return None
+        settled = self.clock - timedelta(seconds=max(segment.max_grace_s for segment in self.segments))
+        if self.has_live:
+            return settled
+        last = max(segment.last_effective for segment in self.segments)
+        return max(settled, last + timedelta(microseconds=1))
+
     def append(self, manifest: Manifest, content: bytes, *, name: str) -> None:
         """Take the next manifest, whose file holds `content`; LogError names the file and what is wrong."""
         fault = link_fault(self.head, self.head_hash, manifest)
@@ -53,15 +72,47 @@ class Chain:
             unknown = [seq for seq in manifest.carries if seq not in self._by_seq]
             if unknown:
                 raise LogError(f"{name}: carries segment {unknown[0]}, which no manifest holds: {_DAMAGED}")
-            self.segments = [self._by_seq[seq] for seq in manifest.carries]
+            self.segments = [self._by_seq[seq] for seq in manifest.carries if seq not in self.skipped]
             self.live_in_generation = self.beaten_in_generation = False
         self.beaten_in_generation |= manifest.kind == "heartbeat"
         if manifest.segment:
-            self.segments.append(manifest.segment)
+            if manifest.segment.replaces:
+                self._replace(manifest.segment, name=name)
+            else:
+                self.segments.append(manifest.segment)
             self._by_seq[manifest.seq] = manifest.segment
             self.live_in_generation |= manifest.segment.live
+        if manifest.decision and (skip := skipped_by(manifest.decision)):
+            self.skipped[skip[0]] = skip[1]
+            self.segments = [segment for segment in self.segments if segment.seq != skip[0]]
         self.manifests.append(manifest)
         self.head_hash = digest(content)
+
+    def where(self, seq: int) -> tuple[Segment, int] | None:
+        """The segment whose files hold the rows of segment `seq` now, and which row there is its first."""
+        if seq in self._moved:
+            return self._moved[seq]
+        segment = self._by_seq.get(seq)
+        return (segment, 0) if segment else None
+
+    @property
+    def replaced(self) -> list[Segment]:
+        """The segments that compactions replaced, in order: their files may be gone."""
+        return [self._by_seq[seq] for seq in self._moved]
+
+    def _replace(self, merged: Segment, *, name: str) -> None:
+        """Put a merged segment where those it replaces stand, side by side."""
+        numbers = [seq for seq, _ in merged.replaces]
+        visible = [segment.seq for segment in self.segments]
+        at = visible.index(numbers[0]) if numbers[0] in visible else len(visible)
+        stand = self.segments[at : at + len(numbers)]
+        if [(segment.seq, segment.rows) for segment in stand] != list(merged.replaces):
+            raise LogError(f"{name}: replaces segments that do not stand side by side in the log: {_DAMAGED}")
+        self.segments[at : at + len(numbers)] = [merged]
+        offset = 0
+        for seq, rows in merged.replaces:
+            self._moved[seq] = merged, offset
+            offset += rows
 
     def read_on(self, files: LogFiles, *, last_generation: int | None = None) -> None:
         """Append every manifest committed since, up to and including a generation."""

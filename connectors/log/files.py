@@ -13,7 +13,15 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from connectors.errors import LogError
-from connectors.log.layout import GENERATION, MANIFEST, SEGMENT, manifests_folder, segments_folder
+from connectors.log.layout import (
+    GENERATION,
+    MANIFEST,
+    SEGMENT,
+    core_path,
+    manifests_folder,
+    segments_folder,
+    text_path,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,6 +82,15 @@ class LogFiles:
         """A file for random access; OSError as the file system raises it."""
         filesystem, root = self._resolved
         return filesystem.open_input_file(posixpath.join(root, path))
+
+    def is_gone(self, generation: int, seq: int) -> bool:
+        """Whether a file of a segment is not there (rather than damaged)."""
+        filesystem, root = self._resolved
+        paths = [posixpath.join(root, path(generation, seq)) for path in (core_path, text_path)]
+        try:
+            return any(info.type == fs.FileType.NotFound for info in filesystem.get_file_info(paths))
+        except OSError:
+            return False
 
     def read_groups(self, path: str, groups: Sequence[int] | None, schema: pa.Schema) -> pa.Table:
         """Row groups (all where None) of a Parquet file, in the given order, as `schema`.

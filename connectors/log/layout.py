@@ -2,6 +2,7 @@
 
 LOG/
 ├── writer.lock
+├── inbox/                               requests to the writer
 └── generation-0001/
     ├── manifests/000000000007.json          the record; its presence is the commit
     └── segments/000000000007.core.parquet   and 000000000007.text.parquet
@@ -14,6 +15,8 @@ FORMAT = 1
 """Version of the format, in every manifest."""
 
 LOCK = "writer.lock"
+INBOX = "inbox"
+"""Folder of the decisions asked for by those who do not hold the log."""
 GENERATION = re.compile(r"^generation-(\d{4,})$")
 MANIFEST = re.compile(r"^(\d{12})\.json$")
 SEGMENT = re.compile(r"^(\d{12})\.(?:core|text)\.parquet$")

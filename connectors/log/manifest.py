@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from connectors.errors import LogError
 from connectors.log.layout import FORMAT, from_iso, to_iso
 
-Kind = Literal["history", "live", "heartbeat", "decision", "generation"]
+Kind = Literal["history", "live", "heartbeat", "decision", "generation", "compaction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ class Segment:
     """What a manifest says of its two Parquet files: all that planning a read needs.
 
     hours: pairs (hours since 1970 UTC, rows whose effective time falls in that hour), ascending.
-    core_sha256, text_root: lower-case hexadecimal.
+    core_sha256, text_root: lower-case hexadecimal. rows_sha256: of what the core says, however it is
+    encoded; None in the first logs. replaces: pairs (number, rows) of the segments whose rows these are, in
+    order; empty for a segment that was appended.
     """
 
     generation: int
@@ -46,6 +48,8 @@ class Segment:
     max_grace_s: int
     hours: tuple[tuple[int, int], ...]
     row_groups: tuple[RowGroup, ...]
+    rows_sha256: str | None = None
+    replaces: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Something decided that affects detection: settings, tree, lexicon, verdict, erasure, ..."""
+    """Something decided that affects detection: settings, tree, lexicon, verdict, erasure, ...
+
+    effective: in force for buckets that begin then or after; for all of them where None.
+    """
 
     kind: str
     payload: Mapping[str, Any]
+    effective: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +95,8 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """Events this record adds."""
-        return self.segment.rows if self.segment else 0
+        """Events this record adds; none where it holds those of others."""
+        return self.segment.rows if self.segment and not self.segment.replaces else 0
 
 
 def digest(content: bytes) -> str:
@@ -110,8 +118,9 @@ def to_bytes(manifest: Manifest) -> bytes:
         "rows": manifest.rows,
         "segment": _segment_json(segment) if segment else None,
         "load": {"loaded_at": to_iso(load.loaded_at), "run": load.run, "runs": load.runs} if load else None,
-        "decision": {"kind": decision.kind, "payload": dict(decision.payload)} if decision else None,
+        "decision": _decision_json(decision) if decision else None,
         "carries": list(manifest.carries) if manifest.carries is not None else None,
+        "replaces": [list(pair) for pair in segment.replaces] if segment and segment.replaces else None,
         "note": dict(manifest.note),
     }
     try:
@@ -163,18 +172,25 @@ def _parse(found: dict[str, Any]) -> Manifest:
         written_at=from_iso(found["written_at"]),
         segment=_parse_segment(found) if found["segment"] else None,
         load=Load(from_iso(load["loaded_at"]), int(load["run"]), int(load["runs"])) if load else None,
-        decision=Decision(str(decision["kind"]), dict(decision["payload"])) if decision else None,
+        decision=_parse_decision(decision, clock=found["clock"]) if decision else None,
         carries=tuple(map(int, carries)) if carries is not None else None,
         note=dict(found["note"]),
     )
     if found["rows"] != manifest.rows:
         raise ValueError(f"rows is {found['rows']}, its row groups add up to {manifest.rows}")
+    if (kind == "compaction") != bool(manifest.segment and manifest.segment.replaces):
+        raise ValueError("`replaces` belongs in a compaction, and only there")
+    if manifest.segment and kind == "compaction":
+        replaced = sum(rows for _, rows in manifest.segment.replaces)
+        if manifest.segment.rows != replaced:
+            raise ValueError(f"it holds {manifest.segment.rows} rows, the segments it replaces {replaced}")
     return manifest
 
 
 def _segment_json(segment: Segment) -> dict[str, Any]:
     return {
         "core_sha256": segment.core_sha256,
+        "rows_sha256": segment.rows_sha256,
         "text_root": segment.text_root,
         "first_effective": to_iso(segment.first_effective),
         "last_effective": to_iso(segment.last_effective),
@@ -184,13 +200,26 @@ def _segment_json(segment: Segment) -> dict[str, Any]:
     }
 
 
+def _decision_json(decision: Decision) -> dict[str, Any]:
+    effective = to_iso(decision.effective) if decision.effective else None
+    return {"kind": decision.kind, "payload": dict(decision.payload), "effective": effective}
+
+
+def _parse_decision(decision: dict[str, Any], *, clock: str | None) -> Decision:
+    # The first logs did not tell it: a decision was in force from the log's clock on.
+    effective = decision.get("effective", clock)
+    return Decision(
+        str(decision["kind"]), dict(decision["payload"]), from_iso(effective) if effective else None
+    )
+
+
 def _parse_segment(found: dict[str, Any]) -> Segment:
     segment = found["segment"]
     groups = tuple(RowGroup(*map(int, group)) for group in segment["row_groups"])
     return Segment(
         generation=int(found["generation"]),
         seq=int(found["seq"]),
-        live=found["kind"] == "live",
+        live=found["kind"] in ("live", "compaction"),
         rows=sum(group.rows for group in groups),
         core_sha256=str(segment["core_sha256"]),
         text_root=str(segment["text_root"]),
@@ -199,4 +228,6 @@ def _parse_segment(found: dict[str, Any]) -> Segment:
         max_grace_s=int(segment["max_grace_s"]),
         hours=tuple((int(hour), int(rows)) for hour, rows in segment["hours"]),
         row_groups=groups,
+        rows_sha256=segment.get("rows_sha256"),
+        replaces=tuple((int(seq), int(rows)) for seq, rows in found.get("replaces") or ()),
     )

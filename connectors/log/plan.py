@@ -29,7 +29,7 @@ class Slice:
 class Part:
     """Consecutive row groups of one segment. first_row: row number of the first one's first row.
 
-    whole: every row is inside the slice, none needs to be filtered.
+    whole: every row is inside the slice, none needs to be filtered. merged: the core holds the positions.
     """
 
     generation: int
@@ -39,16 +39,21 @@ class Part:
     first_row: int
     rows: int
     whole: bool
+    merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A unit of reading, small and picklable. rows: at most how many it yields."""
+    """A unit of reading, small and picklable. rows: at most how many it yields.
+
+    positions: only rows whose position is in this half-open range; all where None.
+    """
 
     start: datetime
     end: datetime
     parts: tuple[Part, ...]
     rows: int
+    positions: tuple[int, int] | None = None
 
 
 def plan_slices(segments: Iterable[Segment], *, max_rows: int, zone: str) -> list[Slice]:
@@ -100,6 +105,29 @@ def plan_pieces(segments: Iterable[Segment], within: Slice) -> list[Piece]:
     return pieces
 
 
+def plan_rows(segment: Segment, *, first: int, rows: int, position: int) -> list[Piece]:
+    """The pieces that hold consecutive rows of a segment, whose first one has this position."""
+    start, end = segment.first_effective, segment.last_effective + timedelta(microseconds=1)
+    wanted = position, position + rows
+    pieces, first_row = [], 0
+    for number, group in enumerate(segment.row_groups):
+        inside = min(first_row + group.rows, first + rows) - max(first_row, first)
+        if inside > 0:
+            part = Part(
+                segment.generation,
+                segment.seq,
+                number,
+                1,
+                first_row,
+                group.rows,
+                whole=True,
+                merged=bool(segment.replaces),
+            )
+            pieces.append(Piece(start, end, (part,), inside, wanted))
+        first_row += group.rows
+    return pieces
+
+
 def _parts(segments: Iterable[Segment], start: int, end: int) -> Iterator[tuple[Part, int]]:
     """Each row group that may hold rows of [start, end), and its bytes of text."""
     for segment in segments:
@@ -107,8 +135,11 @@ def _parts(segments: Iterable[Segment], start: int, end: int) -> Iterator[tuple[
         for number, group in enumerate(segment.row_groups):
             if group.first_us < end and group.last_us >= start:
                 whole = start <= group.first_us and group.last_us < end
-                part = Part(segment.generation, segment.seq, number, 1, first_row, group.rows, whole)
-                yield part, group.text_bytes
+                merged = bool(segment.replaces)
+                yield (
+                    Part(segment.generation, segment.seq, number, 1, first_row, group.rows, whole, merged),
+                    group.text_bytes,
+                )
             first_row += group.rows
 
 
@@ -126,6 +157,7 @@ def _joined(before: Part, part: Part) -> Part:
         before.first_row,
         before.rows + part.rows,
         before.whole,
+        before.merged,
     )
 
 

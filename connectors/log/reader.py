@@ -1,7 +1,7 @@
 """Reading the log: whole committed segments only, from any position."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,13 @@ from connectors.errors import LogError
 from connectors.events import CORE, EVENT
 from connectors.log import rows, verify
 from connectors.log.chain import Chain
+from connectors.log.decisions import InForce, in_force
 from connectors.log.files import LogFiles
 from connectors.log.ids import KnownIds
 from connectors.log.layout import core_path
 from connectors.log.manifest import Manifest
-from connectors.log.plan import Piece, Slice, plan_pieces, plan_slices
+from connectors.log.plan import Piece, Slice, plan_pieces, plan_rows, plan_slices
+from connectors.log.segment import POSITION
 
 
 class EventLog:
@@ -69,8 +71,7 @@ class EventLog:
     @property
     def has_live(self) -> bool:
         """Whether a live part has begun: a live segment is visible, or heartbeats move the clock."""
-        chain = self._read
-        return chain.beaten_in_generation or any(segment.live for segment in chain.segments)
+        return self._read.has_live
 
     @property
     def rows(self) -> int:
@@ -85,6 +86,18 @@ class EventLog:
         """The manifests that hold a decision, in order."""
         return (manifest for manifest in self._read.manifests if manifest.decision)
 
+    def in_force(self, start: datetime) -> InForce:
+        """The settings, verdicts and segments set aside in force for a bucket that begins at `start`, aware.
+
+        Segments set aside are not visible at all, whenever that was decided: this tells since when.
+        """
+        return in_force(self.decisions(), start)
+
+    @property
+    def skipped(self) -> dict[int, str]:
+        """Segments set aside by decisions, by number, with the reason."""
+        return dict(self._read.skipped)
+
     def closed_until(self) -> datetime | None:
         """Events with an effective time before this instant can no longer change; None without events.
 
@@ -92,13 +105,7 @@ class EventLog:
         so the instant just after the last event (or later if heartbeats came); this holds until a live
         part begins, which may then reach back by its grace.
         """
-        segments = self._read.segments
-        if not segments or self.clock is None:
-            return None
-        settled = self.clock - timedelta(seconds=max(segment.max_grace_s for segment in segments))
-        if self.has_live:
-            return settled
-        return max(settled, max(segment.last_effective for segment in segments) + timedelta(microseconds=1))
+        return self._read.closed_until()
 
     def slices(self, *, max_rows: int, zone: str) -> list[Slice]:
         """Consecutive ranges of effective time that cover every event, cut at civil midnights of `zone`.
@@ -114,27 +121,57 @@ class EventLog:
     def read_piece(self, piece: Piece, *, text: bool = True) -> pa.RecordBatch:
         """The rows of a piece whose effective time is in its slice: EVENT (or CORE) and position, int64.
 
-        Needs no manifest, so a worker pays only for the piece.
+        Needs no manifest, so a worker pays only for the piece; unless files of the piece are gone because a
+        compaction replaced them since it was planned: then its rows are read where they are now.
         """
-        return rows.read_piece(self._files, piece, text=text)
+        try:
+            return rows.read_piece(self._files, piece, text=text)
+        except LogError:
+            if not any(self._files.is_gone(part.generation, part.seq) for part in piece.parts):
+                raise
+            chain = Chain()
+            chain.read_on(self._files)
+            if all(chain.where(part.seq) is None for part in piece.parts):
+                raise
+            return rows.read_moved(self._files, chain, piece, text=text)
+
+    def pieces_of(self, seq: int) -> list[Piece]:
+        """What to read for the events that manifest `seq` added, wherever they are now.
+
+        None if it added none, or if its segment was set aside. For readers that follow the manifests in
+        order: they pass over compactions, which add nothing.
+        """
+        place = self._read.where(seq)
+        manifest = self._read.manifests[seq - 1]
+        if place is None or not manifest.rows or place[0].seq in self._read.skipped:
+            return []
+        return plan_rows(place[0], first=place[1], rows=manifest.rows, position=seq << 32)
 
     def take(self, positions: Sequence[int] | npt.NDArray[np.int64] | pa.Array) -> pa.Table:
         """Events at some positions, EVENT and position, in the order asked; LogError if one is unknown."""
         asked = np.asarray(positions, dtype=np.int64)
-        schema = pa.schema([*EVENT, rows.POSITION])
+        schema = pa.schema([*EVENT, POSITION])
         if not len(asked):
             return schema.empty_table()
         seqs = asked >> 32
-        by_seq = {manifest.seq: manifest.segment for manifest in self._read.manifests}
+        skipped = self._read.skipped
         tables, places = [], []
         for seq in np.unique(seqs).tolist():
-            segment = by_seq.get(seq)
-            if segment is None:
+            place = self._read.where(seq)
+            if place is None:
                 raise LogError(
                     f"{self.location}: no segment has number {seq}: the position is not one of this log"
                 )
+            segment, offset = place
+            if segment.seq in skipped:
+                raise LogError(
+                    f"{self.location}: segment {segment.seq} was set aside ({skipped[segment.seq]}): its "
+                    "events cannot be read"
+                )
             mine = np.flatnonzero(seqs == seq)
-            tables.append(rows.take_rows(self._files, segment, asked[mine] & 0xFFFFFFFF))
+            within = asked[mine] & 0xFFFFFFFF
+            rows.check_rows(self._files, self._read.manifests[seq - 1], within)
+            tables.append(rows.take_rows(self._files, segment, within + offset, asked[mine]))
             places.append(mine)
         return pa.concat_tables(tables).take(pa.array(np.argsort(np.concatenate(places))))
 

@@ -1,6 +1,7 @@
 """Reading rows of segments, with their positions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +10,12 @@ import pyarrow.compute as pc
 
 from connectors.errors import LogError
 from connectors.events import CORE, EVENT, TEXT, effective_at
+from connectors.log.chain import Chain
 from connectors.log.files import LogFiles
 from connectors.log.layout import core_path, text_path
-from connectors.log.manifest import Segment
-from connectors.log.plan import Part, Piece
-
-POSITION = pa.field("position", pa.int64(), nullable=False)
-"""seq << 32 | row: where an event stands in the log, stable, and unique over all generations."""
+from connectors.log.manifest import Manifest, Segment
+from connectors.log.plan import Part, Piece, plan_rows
+from connectors.log.segment import POSITION
 
 _TEXT_READ = pa.schema([TEXT.field("event_id"), TEXT.field("text")])
 
@@ -23,18 +23,62 @@ _TEXT_READ = pa.schema([TEXT.field("event_id"), TEXT.field("text")])
 def read_piece(files: LogFiles, piece: Piece, *, text: bool) -> pa.RecordBatch:
     """The rows of a piece that fall in its slice; see EventLog.read_piece."""
     tables = [_read_part(files, part, piece, text=text) for part in piece.parts]
-    table = pa.concat_tables(tables).combine_chunks()
-    batches = table.to_batches()
+    table = pa.concat_tables(tables)
+    if piece.positions is not None:
+        first, end = piece.positions
+        position = table["position"]
+        table = table.filter(pc.and_(pc.greater_equal(position, first), pc.less(position, end)))
+    return _one_batch(table)
+
+
+def read_moved(files: LogFiles, chain: Chain, piece: Piece, *, text: bool) -> pa.RecordBatch:
+    """As read_piece, of a piece some of whose segments a compaction replaced; chain: as it is now."""
+    batches = []
+    for part in piece.parts:
+        place = chain.where(part.seq)
+        if place is None or place[0].seq == part.seq:
+            moved = [replace(piece, parts=(part,))]
+        else:
+            segment, offset = place
+            position = (part.seq << 32) + part.first_row
+            found = plan_rows(segment, first=offset + part.first_row, rows=part.rows, position=position)
+            unfiltered = part.whole and piece.positions is None
+            moved = found if unfiltered else [_within(one, piece) for one in found]
+        batches += [read_piece(files, one, text=text) for one in moved]
+    return _one_batch(pa.Table.from_batches(batches))
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.combine_chunks().to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
-def take_rows(files: LogFiles, segment: Segment, rows: npt.NDArray[np.int64]) -> pa.Table:
-    """Some rows of a segment, EVENT and position, in the order asked; reads only their row groups."""
-    if len(rows) and (rows.min() < 0 or rows.max() >= segment.rows):
+def _within(moved: Piece, piece: Piece) -> Piece:
+    """Rows that are both in a range of positions and in a piece's slice and range."""
+    assert moved.positions is not None
+    first, end = moved.positions
+    if piece.positions is not None:
+        first, end = max(first, piece.positions[0]), min(end, piece.positions[1])
+    parts = tuple(replace(part, whole=False) for part in moved.parts)
+    return Piece(piece.start, piece.end, parts, moved.rows, (first, end))
+
+
+def check_rows(files: LogFiles, manifest: Manifest, asked: npt.NDArray[np.int64]) -> None:
+    """Raise LogError for a row that the segment of a manifest never had."""
+    if len(asked) and asked.max() >= manifest.rows:
         raise LogError(
-            f"{files.name(core_path(segment.generation, segment.seq))}: row {rows.max()} was asked for, "
-            f"the segment has {segment.rows}: the position is not one of this log"
+            f"{files.name(core_path(manifest.generation, manifest.seq))}: row {asked.max()} was asked for, "
+            f"the segment has {manifest.rows}: the position is not one of this log"
         )
+
+
+def take_rows(
+    files: LogFiles, segment: Segment, rows: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]
+) -> pa.Table:
+    """Some rows of a segment, EVENT and position, in the order asked; reads only their row groups.
+
+    rows: places in the segment's files, of the events that have these positions.
+    """
     starts = np.cumsum([0, *(group.rows for group in segment.row_groups)])
     group_of = np.searchsorted(starts, rows, side="right") - 1
     groups = np.unique(group_of)
@@ -42,14 +86,24 @@ def take_rows(files: LogFiles, segment: Segment, rows: npt.NDArray[np.int64]) ->
     shifted = np.cumsum([0, *lengths[:-1]])
     within = shifted[np.searchsorted(groups, group_of)] + rows - starts[group_of]
     table = read_groups(files, segment.generation, segment.seq, groups.tolist(), text=True)
-    return _with_positions(table.take(pa.array(within)), segment.seq, rows)
+    return table.take(pa.array(within)).append_column(POSITION, pa.array(positions))
 
 
 def read_groups(
-    files: LogFiles, generation: int, seq: int, groups: Sequence[int] | None, *, text: bool
+    files: LogFiles,
+    generation: int,
+    seq: int,
+    groups: Sequence[int] | None,
+    *,
+    text: bool,
+    position: bool = False,
 ) -> pa.Table:
-    """Row groups (all where None) as EVENT, or CORE without text; LogError if a file is damaged."""
-    core = files.read_groups(core_path(generation, seq), groups, CORE)
+    """Row groups (all where None) as EVENT, or CORE without text; LogError if a file is damaged.
+
+    position: with the positions, last, that a merged segment's core holds.
+    """
+    schema = pa.schema([*CORE, POSITION]) if position else CORE
+    core = files.read_groups(core_path(generation, seq), groups, schema)
     if not text:
         return core
     path = text_path(generation, seq)
@@ -58,18 +112,20 @@ def read_groups(
         raise LogError(
             f"{files.name(path)}: its rows are not those of the core file: restore it from a copy of the log"
         )
-    return core.append_column(EVENT.field("text"), texts["text"])
+    return core.add_column(len(CORE), EVENT.field("text"), texts["text"])
 
 
 def _read_part(files: LogFiles, part: Part, piece: Piece, *, text: bool) -> pa.Table:
     groups = range(part.first_group, part.first_group + part.groups)
-    table = read_groups(files, part.generation, part.seq, groups, text=text)
+    table = read_groups(files, part.generation, part.seq, groups, text=text, position=part.merged)
     if table.num_rows != part.rows:
         raise LogError(
             f"{files.name(core_path(part.generation, part.seq))}: has {table.num_rows} rows, "
             f"its manifest says {part.rows}: restore it from a copy of the log"
         )
-    table = _with_positions(table, part.seq, np.arange(part.first_row, part.first_row + part.rows))
+    if not part.merged:
+        rows = np.arange(part.first_row, part.first_row + part.rows)
+        table = table.append_column(POSITION, pa.array(np.int64(part.seq << 32) | rows))
     if part.whole:
         return table
     effective = effective_at(table)
@@ -78,7 +134,3 @@ def _read_part(files: LogFiles, part: Part, piece: Piece, *, text: bool) -> pa.T
         pc.less(effective, pa.scalar(piece.end, effective.type)),
     )
     return table.filter(inside)
-
-
-def _with_positions(table: pa.Table, seq: int, rows: npt.NDArray[np.int64]) -> pa.Table:
-    return table.append_column(POSITION, pa.array(np.int64(seq << 32) | rows.astype(np.int64)))

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from connectors.events import CORE, EVENT, TEXT, SchemaError, check_schema, effective_at
 from connectors.log import merkle
 from connectors.log.arrow_bytes import string_lengths
+from connectors.log.content import rows_sha256
 from connectors.log.layout import HOUR_US, from_us
 from connectors.log.manifest import RowGroup, Segment
 
@@ -23,6 +24,8 @@ GROUP_TEXT_BYTES = 16 << 20
 """A row group ends at this many rows or bytes of text: what a reader holds at once is bounded by both."""
 
 SALT_BYTES = 16
+POSITION = pa.field("position", pa.int64(), nullable=False)
+"""seq << 32 | row: where an event stands in the log, stable, and unique over all generations."""
 _REPETITIVE = ["grace_s", "source", "channel", "voice", "perimeter", "language", "flags"]
 
 
@@ -90,10 +93,12 @@ def write_segment(
     live: bool,
     salts: bytes,
     write: Callable[[Path, Callable[[BinaryIO], None]], None],
+    replaces: tuple[tuple[int, int], ...] = (),
 ) -> Segment:
     """Write both files with `write` and describe them.
 
-    events: normalised, not empty. salts: 16 bytes a row.
+    events: normalised, not empty. salts: 16 bytes a row. replaces: pairs (number, rows) of the segments
+    whose rows these are, in order; their positions then stand in the core.
     """
     salt_column = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(SALT_BYTES), events.num_rows, [None, pa.py_buffer(salts)]
@@ -102,7 +107,8 @@ def write_segment(
     cores = events.select(CORE.names)
     text_bytes = string_lengths(texts["text"].chunk(0))
     lengths = group_lengths(text_bytes)
-    write(core, lambda file: _write_parquet(file, cores, lengths))
+    stored = cores.append_column(POSITION, positions_of(replaces)) if replaces else cores
+    write(core, lambda file: _write_parquet(file, stored, lengths))
     write(text, lambda file: _write_parquet(file, texts, lengths))
     with core.open("rb") as file:
         core_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -119,7 +125,15 @@ def write_segment(
         max_grace_s=described.max_grace_s,
         hours=described.hours,
         row_groups=described.row_groups,
+        rows_sha256=rows_sha256(cores),
+        replaces=replaces,
     )
+
+
+def positions_of(replaces: tuple[tuple[int, int], ...]) -> pa.Array:
+    """The positions of the rows of some segments, one after the other, int64."""
+    parts = [np.int64(seq << 32) + np.arange(rows, dtype=np.int64) for seq, rows in replaces]
+    return pa.array(np.concatenate(parts))
 
 
 def _write_parquet(file: BinaryIO, table: pa.Table, lengths: list[int]) -> None:

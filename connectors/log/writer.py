@@ -1,9 +1,9 @@
 """Writing the log: one writer, each append whole or not at all."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -14,12 +14,14 @@ import pyarrow.compute as pc
 from connectors.errors import LogError
 from connectors.log import layout
 from connectors.log.chain import Chain
+from connectors.log.decisions import SKIP, VERDICT, skip_payload, verdict_payload
 from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
 from connectors.log.files import LogFiles
 from connectors.log.lock import WriterLock
 from connectors.log.manifest import Decision, Kind, Load, Manifest, Segment, to_bytes
 from connectors.log.recovery import remove_leftovers
 from connectors.log.segment import SALT_BYTES, normalise, write_segment
+from connectors.log.verify import damage_of, has_whole_core
 
 RUN_ROWS = 1 << 20
 """Rows of one sorted run of history at most; a larger load makes several."""
@@ -42,6 +44,8 @@ class LogWriter:
         self._chain = Chain()
         self._open = ExitStack()
         self._usable = False
+        self._answered: set[str] = set()
+        self._answered_to = 0
 
     def __enter__(self) -> Self:
         with disk_faults(self.path), ExitStack() as opening:
@@ -123,9 +127,78 @@ class LogWriter:
             return None
         return self._commit("heartbeat", clock=clock)
 
-    def decide(self, kind: str, payload: Mapping[str, Any]) -> Manifest:
-        """Record a decision that affects detection. payload: plain JSON, without personal data."""
-        return self._commit("decision", decision=Decision(kind, payload))
+    def decide(
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        effective: datetime | None = None,
+        note: Mapping[str, Any] | None = None,
+    ) -> Manifest:
+        """Record a decision that affects detection. payload: plain JSON, without personal data.
+
+        effective: in force for buckets that begin then or after; the log's clock by default.
+        ValueError for a time before the clock: buckets that it would touch may be closed.
+        """
+        if effective is not None and self.clock is not None and effective < self.clock:
+            raise ValueError(
+                f"effective is {layout.to_iso(effective)}; it must not be before the log's clock, "
+                f"{layout.to_iso(self.clock)}"
+            )
+        decision = Decision(kind, payload, effective or self.clock)
+        return self._commit("decision", decision=decision, note=note)
+
+    def verdict(
+        self, signal_id: str, judgement: str, *, by: str | None = None, note: Mapping[str, Any] | None = None
+    ) -> Manifest:
+        """Record what a manager made of a signal: `confirm` or `dismiss`, in force from the next bucket on.
+
+        signal_id: 32 hexadecimal digits. by: the manager's pseudonym, of the same form; never a name.
+        ValueError for another form.
+        """
+        return self.decide(VERDICT, verdict_payload(signal_id, judgement, by), note=note)
+
+    def skip(
+        self, seq: int, *, say: Callable[[str], None], note: Mapping[str, Any] | None = None
+    ) -> Manifest:
+        """Set a damaged segment aside, so that the rest can be read; told once.
+
+        Its events are no longer known, so a source that still holds them gives them again.
+        LogError if no visible segment has that number, if its files are whole, or if one is missing or cannot
+        be opened: that may be a folder that is not there for now.
+        """
+        segment = next((one for one in self._chain.segments if one.seq == seq), None)
+        if segment is None:
+            raise LogError(f"{self.path}: there is no visible segment {seq} to set aside")
+        damage = damage_of(LogFiles(str(self.path)), segment)
+        if damage is None:
+            raise LogError(f"{self.path}: segment {seq} is whole: it is not set aside")
+        say(
+            f"{damage}; segment {seq} with its {segment.rows} events is set aside, the rest goes on: "
+            "restore the file from a copy, or read the sources again"
+        )
+        reason = damage.problem.partition(":")[0]
+        return self.decide(SKIP, skip_payload(seq, reason), note=note)
+
+    def skip_damaged(self, *, say: Callable[[str], None]) -> list[int]:
+        """Set aside every visible segment whose core is not what its manifest says; their numbers.
+
+        LogError if a core file is missing or cannot be opened.
+        """
+        files = LogFiles(str(self.path))
+        damaged = [one.seq for one in self._chain.segments if not has_whole_core(files, one)]
+        for seq in damaged:
+            self.skip(seq, say=say)
+        return damaged
+
+    def has_answered(self, request: str) -> bool:
+        """Whether a decision with this request in its note was taken."""
+        seen = self._answered
+        for manifest in self._chain.manifests[self._answered_to :]:
+            if manifest.decision and "request" in manifest.note:
+                seen.add(str(manifest.note["request"]))
+        self._answered_to = len(self._chain.manifests)
+        return request in seen
 
     def new_generation(self) -> Manifest:
         """Seal this generation and open the next, which carries over every segment visible now, by name.
@@ -139,8 +212,50 @@ class LogWriter:
             self._make_generation(self._chain.generation + 1)
         return self._commit("generation", carries=tuple(segment.seq for segment in self._chain.segments))
 
+    @property
+    def chain(self) -> Chain:
+        """The chain as it is, for those who decide what to merge; not to be changed."""
+        return self._chain
+
+    def merge(self, events: pa.Table, *, salts: bytes, replaces: Sequence[Segment]) -> Manifest:
+        """Put one segment in the place of some that stand side by side; their files stay for now.
+
+        events: EVENT, the rows of those segments in order; salts: 16 bytes a row.
+        """
+        pairs = tuple((segment.seq, segment.rows) for segment in replaces)
+        return self._append("compaction", normalise(events), note={}, salts=salts, replaces=pairs)
+
+    def remove_replaced(self, *, keep: timedelta) -> int:
+        """Remove the files of segments that were replaced by one older than `keep`; how many files went."""
+        latest = self._now() - keep
+        gone = {
+            seq
+            for manifest in self._chain.manifests
+            if manifest.kind == "compaction" and manifest.segment and manifest.written_at <= latest
+            for seq, _ in manifest.segment.replaces
+        }
+        generations = {segment.generation for segment in self._chain.replaced if segment.seq in gone}
+        removed = 0
+        with disk_faults(self.path):
+            for generation in sorted(generations):
+                folder = self.path / layout.segments_folder(generation)
+                files = [file for file in folder.iterdir() if layout.SEGMENT.match(file.name)]
+                for file in sorted(files):
+                    if int(file.name[:12]) in gone:
+                        file.unlink()
+                        removed += 1
+                sync_folder(folder)
+        return removed
+
     def _append(
-        self, kind: Kind, events: pa.Table, *, note: Mapping[str, Any], load: Load | None = None
+        self,
+        kind: Kind,
+        events: pa.Table,
+        *,
+        note: Mapping[str, Any],
+        load: Load | None = None,
+        salts: bytes | None = None,
+        replaces: tuple[tuple[int, int], ...] = (),
     ) -> Manifest:
         latest = pc.max(events["admitted_at"]).as_py()
         clock = max(filter(None, (self.clock, latest)), default=None)
@@ -158,9 +273,10 @@ class LogWriter:
                     text=text,
                     generation=generation,
                     seq=seq,
-                    live=kind == "live",
-                    salts=self._randomness(SALT_BYTES * events.num_rows),
+                    live=kind in ("live", "compaction"),
+                    salts=salts or self._randomness(SALT_BYTES * events.num_rows),
                     write=write_whole,
+                    replaces=replaces,
                 )
                 sync_folder(core.parent)
             return self._commit(kind, clock=clock, note=note, load=load, segment=segment)

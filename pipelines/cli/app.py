@@ -13,7 +13,7 @@ from pipelines.cli.explain import explain
 from pipelines.cli.ingest import ingest
 from pipelines.cli.init import init
 from pipelines.cli.learn import learn
-from pipelines.cli.log import show_log, verify_log
+from pipelines.cli.log import compact_log, set_aside, show_log, verify_log
 from pipelines.cli.quarantine import list_quarantine, purge_quarantine, retry_quarantine, show_entry
 from pipelines.cli.replay import replay
 from pipelines.cli.reporting import reported, show_tracebacks
@@ -43,7 +43,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
             "purge": purge_quarantine,
         },
     ),
-    "log": ("The event log: show, verify.", {"show": show_log, "verify": verify_log}),
+    "log": (
+        "The event log: show, verify, compact, set-aside.",
+        {"show": show_log, "verify": verify_log, "compact": compact_log, "set-aside": set_aside},
+    ),
 }
 
 _HELP = {"help_option_names": ["-h", "--help"]}

@@ -1,12 +1,12 @@
 """`vigie log`: what the event log holds, and whether it is whole."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from connectors.errors import LogError
 from pipelines.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, open_workspace
-from pipelines.cli.output import complain, notice, plural, print_json, print_table
+from pipelines.cli.output import complain, notice, plural, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from connectors.log import Manifest
@@ -58,6 +58,33 @@ def verify_log(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = Fals
     if not as_json:
         records = plural(sum(1 for _ in log.manifests()), "record")
         typer.echo(f"{log.location}: whole: {records}, {plural(log.rows, 'event')}")
+        for seq, reason in log.skipped.items():
+            warn(f"segment {seq} was set aside, its events are not read: {reason}")
+
+
+def compact_log(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
+    """Merge the small segments of closed days.
+
+    Events, their order and positions stay as they are. `vigie ingest --follow` does it by itself.
+    """
+    segments, merged = open_workspace(settings).compact_log()
+    if merged:
+        typer.echo(f"{plural(segments, 'segment')} became {merged:,}; the old files go in a day")
+    else:
+        typer.echo("nothing to merge: no closed day has several segments")
+
+
+def set_aside(
+    number: Annotated[
+        int, typer.Argument(metavar="NUMBER", help="Of the segment, as `vigie log show` has it.")
+    ],
+    settings: SettingsFile = DEFAULT_SETTINGS,
+) -> None:
+    """Set a damaged segment aside.
+
+    Its events are not read any more; the rest of the log is. Refused if the segment is whole.
+    """
+    open_workspace(settings).set_aside(number)
 
 
 def _row(manifest: "Manifest") -> dict[str, Any]:
@@ -71,6 +98,6 @@ def _row(manifest: "Manifest") -> dict[str, Any]:
         "last_effective": segment.last_effective if segment else None,
         "clock": manifest.clock,
         "written_at": manifest.written_at,
-        "source": manifest.note.get("source"),
+        "source": manifest.note.get("source") or ", ".join(manifest.note.get("accounts", {})) or None,
         "decision": decision.kind if decision else None,
     }
