@@ -17,6 +17,8 @@ from connectors.errors import SettingsError
 _LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "đ": "d", "ł": "l"})
 _NOT_WORD = re.compile(r"[\W_]+")
 _CACHE_LIMIT = 100_000
+COLUMNS = ("perimeter", "name", "aliases", "moved_from")
+"""Of a CSV of perimeters; the first is needed."""
 
 
 def slugify(name: str) -> str:
@@ -73,13 +75,32 @@ def _ancestors(path: str) -> Iterator[str]:
         path = above
 
 
+def moved(path: str, moves: Mapping[str, str]) -> str:
+    """Where a path stands today. moves: old paths to new ones; what stood under an old one moves along.
+
+    >>> moved("e/nord/lille", {"e/nord": "e/hauts"}), moved("e/hauts/lille", {"e/nord": "e/hauts"})
+    ('e/hauts/lille', 'e/hauts/lille')
+    """
+    # A move may lead to another one, of a place that moved again; never more often than there are moves.
+    for _ in moves:
+        old = next((level for level in levels(path) if level in moves), None)
+        if old is None:
+            break
+        path = moves[old] + path[len(old) :]
+    return path
+
+
 @dataclass(frozen=True, slots=True)
 class Perimeter:
-    """One node of a tree read from a CSV. name: for people; aliases: what sources also call it."""
+    """One node of a tree read from a CSV. name: for people; aliases: what sources also call it.
+
+    moved_from: paths it had before.
+    """
 
     path: str
     name: str | None = None
     aliases: tuple[str, ...] = ()
+    moved_from: tuple[str, ...] = ()
 
 
 class PerimeterTree:
@@ -96,6 +117,8 @@ class PerimeterTree:
         self._nodes = dict(perimeters or {})
         self._nodes.setdefault(self.root, Perimeter(self.root))
         self._aliases = {slugify(alias): node.path for node in self._nodes.values() for alias in node.aliases}
+        self.moves = {old: node.path for node in self._nodes.values() for old in node.moved_from}
+        """Paths that places had before, to those they have now."""
         self._labels = {path: _labels(node) for path, node in self._nodes.items()}
         self._by_label: dict[str, list[str]] = {}
         for path, labels in self._labels.items():
@@ -116,9 +139,9 @@ class PerimeterTree:
     def resolve(self, raw: str) -> str | None:
         """The path of what a source calls `raw`; None if the tree does not know it, or knows several.
 
-        In turn: a full path; an alias or a name; a name whose parents, where given, are above it. Case,
-        accents and punctuation do not count. Without a CSV every name that has a letter or a digit is a
-        place under the root.
+        In turn: a full path, of today or of before a move; an alias or a name; a name whose parents, where
+        given, are above it. Case, accents and punctuation do not count. Without a CSV every name that has a
+        letter or a digit is a place under the root.
         """
         if raw not in self._resolved:
             if len(self._resolved) >= _CACHE_LIMIT:
@@ -140,8 +163,9 @@ class PerimeterTree:
         path = slug_path(raw)
         if not path:
             return None
-        if path in self._nodes:
-            return path
+        for full in (path, f"{self.root}/{path}"):
+            if (now := moved(full, self.moves)) in self._nodes and (full == path or now != full):
+                return now
         alias = self._aliases.get(slugify(raw))
         if alias is not None:
             return alias
@@ -169,8 +193,9 @@ def _labels(node: Perimeter) -> frozenset[str]:
 
 
 def read_perimeters(path: Path, *, root: str | None = None) -> PerimeterTree:
-    """Read a tree from a CSV with the columns `perimeter`, and if wanted `name` and `aliases` (split by `|`).
+    """Read a tree from a CSV with the columns `perimeter`, and if wanted `name`, `aliases` and `moved_from`.
 
+    aliases and moved_from, the paths that the perimeter had before, may be several, split by `|`.
     root: the organisation's, which the tree's must be; any where None. Parents that are not listed are made.
     Raises SettingsError listing every fault, with its line where it has one.
     """
@@ -185,6 +210,7 @@ class _Reader:
         self.nodes: dict[str, Perimeter] = {}
         self.lines: dict[str, int] = {}
         self.aliases: dict[str, int] = {}
+        self.moved: dict[str, int] = {}
         self.faults: list[str] = []
 
     def read(self, root_wanted: str | None) -> PerimeterTree:
@@ -204,11 +230,16 @@ class _Reader:
                 f"{self.path}: the tree's root is '{next(iter(self.nodes)).split('/')[0]}' but "
                 f"organisation.root is '{root_wanted}'; they must be the same"
             )
-        if self.faults:
-            raise SettingsError("\n".join(self.faults))
         for path in list(self.nodes):
             for level in _ancestors(path):
                 self.nodes.setdefault(level, Perimeter(level))
+        for old, line in self.moved.items():
+            if old in self.nodes:
+                self._fault(
+                    line, f"moved_from is {old}, which is still in the tree; what is still there did not move"
+                )
+        if self.faults:
+            raise SettingsError("\n".join(self.faults))
         return PerimeterTree(next(iter(roots)), self.nodes)
 
     def _rows(self) -> list[tuple[int, dict[str, str]]]:
@@ -220,13 +251,11 @@ class _Reader:
             raise SettingsError(f"{self.path}: is not UTF-8; save it again as UTF-8 CSV") from error
         first = content.split("\n", 1)[0]
         reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=";" if ";" in first else ",")
-        unknown = sorted(
-            {(name or "").strip() for name in reader.fieldnames or []} - {"perimeter", "name", "aliases"}
-        )
+        unknown = sorted({(name or "").strip() for name in reader.fieldnames or []} - set(COLUMNS))
         if "perimeter" not in (reader.fieldnames or []) or unknown:
             raise SettingsError(
                 f"{self.path}:1: the columns are {reader.fieldnames or []}; they must be perimeter, "
-                "and if wanted name and aliases"
+                f"and if wanted {', '.join(COLUMNS[1:-1])} and {COLUMNS[-1]}"
             )
         return [(reader.line_num, {k: v or "" for k, v in row.items() if k}) for row in reader]
 
@@ -247,7 +276,17 @@ class _Reader:
                     f"alias {alias!r} is already on line {self.aliases[alias]}; give it to one perimeter",
                 )
             self.aliases.setdefault(alias, line)
-        self.nodes[path] = Perimeter(path, row.get("name", "").strip() or None, aliases)
+        old = tuple(slug_path(one) for one in row.get("moved_from", "").split("|") if slug_path(one))
+        for one in dict.fromkeys(old):
+            if "/" not in one or one.split("/")[0] != path.split("/")[0]:
+                self._fault(line, f"moved_from is {one}; it must be a path under {path.split('/')[0]}")
+            elif one in self.moved:
+                self._fault(
+                    line, f"moved_from {one} is already on line {self.moved[one]}; a place moves to one place"
+                )
+            else:
+                self.moved[one] = line
+        self.nodes[path] = Perimeter(path, row.get("name", "").strip() or None, aliases, old)
         return None
 
     def _fault(self, line: int, text: str) -> None:

@@ -14,6 +14,7 @@ from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.episodes import Episodes, follow
 from pipelines.stages.explain import Signals, Telling, explain
 from pipelines.stages.tell import tell
+from pipelines.stages.understand import Reader
 from pipelines.stages.watch import Watch, watch
 
 
@@ -49,7 +50,7 @@ class Chronicle:
         others = tell(
             self.episodes.all,
             told,
-            partial(_events_of, log, telling.reader.zone),
+            partial(_events_of, log, telling.reader),
             telling,
             last_bucket=last_bucket,
             live_from=live_from,
@@ -70,8 +71,10 @@ def live_from_of(log: EventLog) -> datetime | None:
     return min(admitted, default=None)
 
 
-def _events_of(log: EventLog, zone: str, first: int, last: int) -> Iterator[pa.RecordBatch]:
-    """Events of the buckets first..last, with texts and positions."""
-    start, end = (midnight(date(1970, 1, 1) + timedelta(days=day), zone) for day in (first, last + 1))
+def _events_of(log: EventLog, reader: Reader, first: int, last: int) -> Iterator[pa.RecordBatch]:
+    """Events of the buckets first..last, with texts and positions, where their perimeters stand today."""
+    start, end = (midnight(date(1970, 1, 1) + timedelta(days=day), reader.zone) for day in (first, last + 1))
     for piece in log.pieces(Slice(start, end, rows=0)):
-        yield log.read_piece(piece)
+        events = log.read_piece(piece)
+        place = events.schema.get_field_index("perimeter")
+        yield events.set_column(place, events.schema.field(place), reader.places(events["perimeter"]))

@@ -176,14 +176,19 @@ class Settings(Model):
         # The name is the hash of the content, wherever the file stands.
         return {**plain, "sentiment": Path(self.understanding.sentiment).name}
 
-    def version(self, lexicon_version: str, names: Mapping[str, str] | None = None) -> str:
+    def version(
+        self,
+        lexicon_version: str,
+        names: Mapping[str, str] | None = None,
+        moves: Mapping[str, str] | None = None,
+    ) -> str:
         """Hash of everything besides the log that signals depend on; 32 hexadecimal digits.
 
         names: perimeters of the tree by path; they stand in sentences, and their words are never terms.
+        moves: paths they had before, to those.
         """
-        content = json.dumps(
-            {**self.relevant, "lexicon": lexicon_version, "names": dict(names or {})}, sort_keys=True
-        )
+        told = {**self.relevant, "lexicon": lexicon_version, "names": dict(names or {})}
+        content = json.dumps({**told, "moves": dict(moves)} if moves else told, sort_keys=True)
         return blake2b(content.encode(), digest_size=16).hexdigest()
 
 

@@ -90,7 +90,7 @@ class Workspace:
     @property
     def settings_version(self) -> str:
         """Hash of what signals depend on besides the log."""
-        return self.settings.version(self.lexicons.version, self.names)
+        return self.settings.version(self.lexicons.version, self.names, self.tree.moves)
 
     @property
     def log_path(self) -> Path:
@@ -223,6 +223,7 @@ class Workspace:
             zone=organisation.timezone,
             names=names,
             weights=None if self.weights is None else self.weights.languages,
+            moves=self.tree.moves,
         )
 
     def learn(self, *, progress: Callable[[int, int], None] | None = None) -> "Lesson":
@@ -356,6 +357,7 @@ class Workspace:
                 **self.settings.relevant,
                 "lexicon": self.lexicons.version,
                 "tree": self.names,
+                **({"moves": self.tree.moves} if self.tree.moves else {}),
             }
             decided = [
                 manifest.decision.payload

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import SettingsError
-from connectors.perimeters import PerimeterTree, division, levels, parent, read_perimeters, slug_path, slugify
+from connectors.perimeters import (
+    PerimeterTree,
+    division,
+    levels,
+    moved,
+    parent,
+    read_perimeters,
+    slug_path,
+    slugify,
+)
 
 CSV = """perimeter,name,aliases
 enseigne,Enseigne,
@@ -85,6 +94,10 @@ def test_parents_are_made_and_names_kept(tree: PerimeterTree) -> None:
         ("place,name\nr/a,A\n", [":1: the columns are ['place', 'name']"]),
         ("perimeter,alias\nr/a,A\n", [":1: the columns are"]),
         ("perimeter\n", ["no perimeter"]),
+        ("perimeter,moved_from\nr/a,r/b\nr/b,\n", [":2: moved_from is r/b, which is still in the tree"]),
+        ("perimeter,moved_from\nr/b/c,\nr/a,r/b\n", [":3: moved_from is r/b, which is still in the tree"]),
+        ("perimeter,moved_from\nr/a,r/o|r/p\nr/b,r/p\n", [":3: moved_from r/p is already on line 2"]),
+        ("perimeter,moved_from\nr/a,q/o|r\n", [":2: moved_from is q/o;", ":2: moved_from is r; it must be"]),
         ("", [":1: the columns are []"]),
     ],
 )
@@ -106,6 +119,56 @@ def test_an_unreadable_csv_is_told(tmp_path: Path) -> None:
     path.write_bytes("perimeter\nr/é\n".encode("cp1252"))
     with pytest.raises(SettingsError, match="UTF-8"):
         read_perimeters(path)
+
+
+REORGANISED = """perimeter,name,aliases,moved_from
+enseigne,Enseigne,,
+enseigne/hauts,Hauts-de-France,,enseigne/nord|enseigne/region-1
+enseigne/hauts/lille,Lille,,
+enseigne/hauts/lens,Lens,,
+enseigne/ouest/caen,Caen,L7,enseigne/hauts/caen | Enseigne/Centre/Caen
+"""
+
+
+def test_places_that_moved_are_known_by_their_old_paths(tmp_path: Path) -> None:
+    tree = read_perimeters(write(tmp_path, REORGANISED))
+    assert tree.moves == {
+        "enseigne/nord": "enseigne/hauts",
+        "enseigne/region-1": "enseigne/hauts",
+        "enseigne/hauts/caen": "enseigne/ouest/caen",
+        "enseigne/centre/caen": "enseigne/ouest/caen",
+    }
+    now = {
+        "enseigne/nord": "enseigne/hauts",
+        "Nord / Lille": "enseigne/hauts/lille",
+        "enseigne/region-1/lens": "enseigne/hauts/lens",
+        # Its region moved first, and then the store.
+        "enseigne/nord/caen": "enseigne/ouest/caen",
+        "Centre/Caen": "enseigne/ouest/caen",
+        "enseigne/hauts/lille": "enseigne/hauts/lille",
+        "L7": "enseigne/ouest/caen",
+        # A store that was there before the move and is no longer.
+        "enseigne/nord/douai": None,
+        "enseigne/centre": None,
+    }
+    assert {raw: tree.resolve(raw) for raw in now} == now
+    assert "enseigne/nord" not in tree.paths
+
+
+PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(lambda names: "/".join(["r", *names]))
+
+
+@settings(deadline=None, max_examples=200)
+@given(path=PATHS, moves=st.dictionaries(PATHS, PATHS, max_size=4))
+def test_a_move_ends_somewhere_and_keeps_what_is_below(path: str, moves: dict[str, str]) -> None:
+    now = moved(path, moves)
+    assert now.split("/")[0] == "r"
+    if not any(level in moves for level in levels(path)):
+        assert now == path
+    # What stands below a place that has no move of its own goes where the place goes.
+    below = f"{path}/z"
+    if not any(level.startswith(f"{path}/") for level in moves):
+        assert moved(below, moves) == f"{now}/z"
 
 
 def test_a_tree_of_the_paths_met() -> None:

@@ -87,6 +87,25 @@ def test_the_bucket_is_that_of_the_effective_time(reader: Reader) -> None:
     assert rows["late"].to_pylist() == [False, True]
 
 
+def test_perimeters_are_where_they_stand_today() -> None:
+    reader = make_reader(
+        LEXICONS,
+        default="fr",
+        zone="Europe/Paris",
+        moves={"e/nord": "e/hauts", "e/hauts/caen": "e/ouest/caen"},
+    )
+    before = ["e/nord/lille", "e/nord", "e/nord/caen", "e/hauts/lille", "e/nordique/lille", "e"]
+    rows = understand(batch(*(event(n, perimeter=path) for n, path in enumerate(before))), reader)
+    assert rows["perimeter"].to_pylist() == [
+        "e/hauts/lille",
+        "e/hauts",
+        "e/ouest/caen",
+        "e/hauts/lille",
+        "e/nordique/lille",
+        "e",
+    ]
+
+
 def test_persons_are_authors_or_their_own_event(reader: Reader) -> None:
     author = bytes(range(16))
     rows = understand(

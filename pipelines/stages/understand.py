@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from connectors.civil_days import civil_days
 from connectors.events import EVENT, FLAG_LATE, check_schema, effective_at
+from connectors.perimeters import moved
 from detectors.text_weights import Quantised, Texts
+from pipelines.columns import mapped
 from pipelines.lexicon import Lexicons
 from pipelines.stages.lexicon_table import LexiconTable, compile_lexicon
 from pipelines.stages.mood import moods
@@ -44,13 +46,21 @@ class Reader:
     """What `understand` needs besides the rows.
 
     tables: a compiled lexicon a language. default: language of texts in any other. zone: whose days count.
-    weights: learned ones a language; without them the lexicon tells the sentiment.
+    weights: learned ones a language; without them the lexicon tells the sentiment. moves: paths that
+    perimeters had before, to those they have now: their past is read where they stand today.
     """
 
     tables: Mapping[str, LexiconTable]
     default: str
     zone: str
     weights: Mapping[str, Quantised] = field(default_factory=dict)
+    moves: Mapping[str, str] = field(default_factory=dict)
+
+    def places(self, perimeters: pa.Array) -> pa.Array:
+        """A column of paths as they are today."""
+        if not self.moves:
+            return perimeters
+        return mapped(perimeters, lambda path: moved(path, self.moves), pa.string())
 
 
 def make_reader(
@@ -60,12 +70,13 @@ def make_reader(
     zone: str,
     names: Iterable[str] = (),
     weights: Mapping[str, Quantised] | None = None,
+    moves: Mapping[str, str] | None = None,
 ) -> Reader:
     """Compile the lexicons: once a process. names: of perimeters; a place is not news about itself."""
     tables = {
         language: compile_lexicon(lexicon, sorted(names)) for language, lexicon in lexicons.languages.items()
     }
-    return Reader(tables, default, zone, weights or {})
+    return Reader(tables, default, zone, weights or {}, moves or {})
 
 
 def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
@@ -93,7 +104,7 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
         "bucket": civil_days(effective_at(events).cast(pa.int64()).to_numpy(), reader.zone),
         "event_id": events["event_id"],
         "position": events["position"],
-        "perimeter": events["perimeter"],
+        "perimeter": reader.places(events["perimeter"]),
         "channel": events["channel"],
         "voice": events["voice"],
         "person": np.where(
