@@ -7,7 +7,8 @@ VigieError
 │   └── LogBusyError     another writer holds it
 ├── StoreError           the signal store cannot be reached or used (exit 5)
 ├── SecretError          the secret key is missing or does not fit (exit 6)
-└── QuarantineError      quarantine cannot be read or written (exit 7)
+├── QuarantineError      quarantine cannot be read or written (exit 7)
+└── AlertError           a subscription is wrong or unknown, or alerts cannot be sent (exit 9)
 
 Each message says what is wrong, where, the rule, and what to do. The command line prints the message
 on one line and exits with the class's `exit_code`; it never shows a traceback for these.
@@ -58,3 +59,9 @@ class QuarantineError(VigieError):
     """Quarantine cannot be read or written, or does not hold what was asked."""
 
     exit_code = 7
+
+
+class AlertError(VigieError):
+    """A subscription is wrong or unknown, or alerts cannot be sent at all; one line a fault."""
+
+    exit_code = 9

@@ -16,7 +16,9 @@ from connectors.errors import SecretError
 
 KEY_BYTES = 32
 
-Use = Literal["pseudonym", "event-id", "quarantine", "quarantine-id", "fingerprint"]
+Use = Literal[
+    "pseudonym", "event-id", "quarantine", "quarantine-id", "fingerprint", "destination", "address", "link"
+]
 
 
 class Secret:

@@ -1,6 +1,42 @@
 """The words of the picture of a signal's evidence, in French and in English."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from dashboards.judged_plot import Shape
+
+SHAPES: Mapping[str, Shape] = {
+    "emergence": "steps",
+    "silence": "steps",
+    "blind_spot": "steps",
+    "unusual_day": "bars",
+}
+"""How what is observed is drawn, by kind of signal; points where the kind is not here."""
+SHOWN_TIMES: Mapping[str, float] = {"score_drift": 10.0, "answers_without_text": 100.0}
+"""Scores are shown out of ten, shares in hundredths."""
+UNITS: Mapping[str, Mapping[str, str]] = {
+    "fr": {
+        "emergence": "personnes depuis le début de l'épisode",
+        "score_drift": "note moyenne du jour, sur 10",
+        "mood_drift": "ton moyen du jour, de -1 à 1",
+        "mismatch": "écart entre notes et textes",
+        "answers_without_text": "% de réponses sans texte",
+        "silence": "textes depuis le début du silence",
+        "blind_spot": "mentions depuis le début de l'épisode",
+        "unusual_day": "textes par jour",
+    },
+    "en": {
+        "emergence": "people since the episode began",
+        "score_drift": "mean score of the day, out of 10",
+        "mood_drift": "mean tone of the day, from -1 to 1",
+        "mismatch": "gap between scores and texts",
+        "answers_without_text": "% of answers without text",
+        "silence": "texts since the silence began",
+        "blind_spot": "mentions since the episode began",
+        "unusual_day": "texts a day",
+    },
+}
+"""What is observed, by language and kind of signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +53,13 @@ class Words:
     rarity: str
     date: str
     thousands: str
+    usual: str
+    few: str
+
+    def number(self, value: float) -> str:
+        """A number that stands beside a scale."""
+        written = f"{value:.6g}"
+        return written if self.thousands == "," else written.replace(".", ",")
 
 
 WORDS = {
@@ -31,6 +74,8 @@ WORDS = {
         rarity="1 sur {}",
         date="{day:%d/%m}",
         thousands="\u202f",
+        usual="l'ordinaire",
+        few="non montré",
     ),
     "en": Words(
         observed="observed",
@@ -43,5 +88,7 @@ WORDS = {
         rarity="1 in {}",
         date="{day:%d/%m}",
         thousands=",",
+        usual="the ordinary",
+        few="withheld",
     ),
 }

@@ -31,6 +31,18 @@ class Probed:
     series: Sequence[Finding] = ()
     raised: frozenset[Finding] = frozenset()
 
+    def of(self, asked: Sequence[Probe | Series]) -> "Probed":
+        """What is known of some of what was asked about."""
+        features = [(one.perimeter, one.feature) for one in asked if isinstance(one, Probe)]
+        pairs = zip(self.features["perimeter"].to_pylist(), self.features["feature"].to_pylist(), strict=True)
+        mine = pa.array([pair in features for pair in pairs], pa.bool_())
+        series = {one for one in asked if isinstance(one, Series)}
+        return Probed(
+            self.features.filter(mine),
+            [one for one in self.series if Series.of(one) in series],
+            frozenset(one for one in self.raised if Series.of(one) in series),
+        )
+
 
 def probe_log(
     log: EventLog,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pipelines.stages.detect import Detection
 
 DEFAULT_NAME = "vigie.toml"
+_URL = "must be an address such as https://vigie.exemple.fr"
+_SENDER = "must be an e-mail address, with a name or without: Vigie <vigie@exemple.fr>"
 _WEIGHTS = "must be a file that `vigie learn` wrote, weights-<hash>.parquet"
 
 
@@ -117,6 +119,25 @@ class FollowSettings(Model):
     """Events that one segment holds at most; reading waits until they are committed."""
 
 
+class Alerts(Model):
+    """How alerts leave. Nothing leaves before a mail server or a mailbox is named."""
+
+    url: Annotated[str, matching(r"https?://[^\s/?#]+(/[^\s?#]*)?", _URL)] = "http://127.0.0.1:8321"
+    """Where `vigie serve` is reached from outside; the links in messages begin with it."""
+    sender: Annotated[str, matching(r"[^@\r\n]*[^@\s<]@[A-Za-z0-9.-]+>?", _SENDER)] = "vigie@localhost"
+    smtp_host: str = ""
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password_file: str | None = None
+    mailbox: str | None = None
+    """Folder that mails are written to instead of being sent."""
+    weekly_cap: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Alerts a week to one address, where its subscription says nothing else."""
+    link_days: Annotated[int, Field(ge=1, le=366)] = 60
+    """How long the links in messages are good."""
+
+
 class Settings(Model):
     """The whole file. Paths in it are relative to the file."""
 
@@ -127,6 +148,7 @@ class Settings(Model):
     store: StorePlace = StorePlace()
     understanding: Understanding = Understanding()
     detection: DetectionSettings = DetectionSettings()
+    alerts: Alerts = Alerts()
     source: list[SourceSettings] = []
     _base: Path = PrivateAttr(default=Path())
 

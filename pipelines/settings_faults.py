@@ -26,6 +26,7 @@ _NAMED: Sequence[tuple[str, str, Callable[[Path], bool], str]] = (
     ("privacy", "directory", Path.is_file, "file"),
     ("understanding", "sentiment", Path.is_file, "file, `vigie learn` makes one"),
     ("detection", "lexicon", Path.is_dir, "folder"),
+    ("alerts", "smtp_password_file", Path.is_file, "file that holds the password"),
 )
 """Settings that name what must be there: section, key, the test, and what it is."""
 

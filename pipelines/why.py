@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors.alerts.excerpts import most_telling
 from pipelines.probing import Probed
 from pipelines.settings import Settings
 from pipelines.stages.clearing import authors_to_clear
@@ -101,7 +102,7 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
         grounds,
         why_fr(grounds, signal["sentence_fr"]),
         why_en(grounds, signal["sentence_en"]),
-        most_telling(evidence, told["terms"], raised),
+        most_telling(evidence, told["terms"], raised, most=MOST_EXCERPTS),
         days,
     )
 
@@ -118,22 +119,6 @@ def _first_alarm(shown: Sequence[Finding], signal: Row, alarm: int) -> Sequence[
     """Of several series, the one whose alarm began the signal."""
     begun = [one for one in shown if one.bucket == alarm and one.evidence == signal["evidence"]]
     return [one for one in shown if begun and Series.of(one) == Series.of(begun[0])]
-
-
-def most_telling(evidence: Sequence[Row], terms: Mapping[str, float], raised: date) -> list[Row]:
-    """The excerpts that hold the most of a signal's terms by weight; among equals the nearest to the alert.
-
-    terms: evidence of each. In order of time; what an excerpt repeats of another counts for nothing.
-    """
-    # Of equal excerpts the first stands.
-    left = {item["excerpt"].casefold(): item for item in reversed(evidence) if item["excerpt"]}
-
-    def weight(text: str) -> tuple[float, int, int, str]:
-        away = abs((left[text]["occurred_at"].date() - raised).days)
-        return -sum(value for term, value in terms.items() if term.casefold() in text), away, len(text), text
-
-    chosen = sorted(left, key=weight)[:MOST_EXCERPTS]
-    return sorted((left[text] for text in chosen), key=lambda item: (item["occurred_at"], item["excerpt"]))
 
 
 def last_day_of(signal: Row, zone: str) -> int:

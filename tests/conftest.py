@@ -65,6 +65,12 @@ def made() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def alerts() -> ModuleType:
+    """tests/alert_rows.py: subscriptions, signals to tell of, servers that receive."""
+    return _load("alert_rows")
+
+
+@pytest.fixture(scope="session")
 def store_dsn() -> Iterator[str]:
     """A server with a signal store. Not under pytest's folder: as root the server is another account."""
     from connectors.store.embedded import EmbeddedPostgres
@@ -95,7 +101,10 @@ def raw(store_dsn: str) -> "Iterator[psycopg.Connection]":
 @pytest.fixture
 def store(opened_store: "Store", raw: "psycopg.Connection") -> "Store":
     """The store, empty."""
+    raw.execute("ALTER TABLE vigie.actions DISABLE TRIGGER actions_append_only")
     raw.execute(
-        "TRUNCATE vigie.run, vigie.perimeter, vigie.signal, vigie.signal_evidence, vigie.tally, vigie.ingest"
+        "TRUNCATE vigie.run, vigie.perimeter, vigie.signal, vigie.signal_evidence, vigie.tally, vigie.ingest,"
+        " vigie.signal_picture, vigie.alert, vigie.outbox, vigie.actions, vigie.subscription"
     )
+    raw.execute("ALTER TABLE vigie.actions ENABLE TRIGGER actions_append_only")
     return opened_store

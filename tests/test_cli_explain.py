@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from connectors.alerts.excerpts import most_telling
 from connectors.store import open_store
 from pipelines.stages.judged_days import band
-from pipelines.why import most_telling
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +197,7 @@ def test_the_most_telling_excerpts_by_hand() -> None:
         item(6, "Elle fuit"),
         item(7, "Une porte, sans plus"),
     ]
-    told = most_telling(rows, {"porte": 5.0, "grince": 3.0, "fuit": 7.0}, date(2026, 1, 9))
+    told = most_telling(rows, {"porte": 5.0, "grince": 3.0, "fuit": 7.0}, date(2026, 1, 9), most=3)
     # 15, then 8 (once), then 7.
     assert [(row["occurred_at"].day, row["excerpt"]) for row in told] == [
         (1, "La porte grince"),
@@ -205,7 +205,7 @@ def test_the_most_telling_excerpts_by_hand() -> None:
         (6, "Elle fuit"),
     ]
     # Without terms, those nearest to the alert.
-    assert [row["occurred_at"].day for row in most_telling(rows, {}, date(2026, 1, 4))] == [3, 4, 6]
+    assert [row["occurred_at"].day for row in most_telling(rows, {}, date(2026, 1, 4), most=3)] == [3, 4, 6]
 
 
 @pytest.mark.parametrize("mean", [0.02, 0.4, 3.0, 25.0, 300.0])

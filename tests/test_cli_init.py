@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from connectors.perimeters import read_perimeters
 from connectors.source_settings import Columns, LettersSource, MailSource, ScoreScale, TableSource, Window
 from pipelines.settings import (
+    Alerts,
     DetectionSettings,
     LogPlace,
     Organisation,
@@ -29,6 +30,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "store": StorePlace,
     "understanding": Understanding,
     "detection": DetectionSettings,
+    "alerts": Alerts,
 }
 
 
@@ -51,11 +53,12 @@ def fields(*models: type[BaseModel]) -> set[str]:
 
 def test_what_is_written_loads_and_has_the_defaults(written: Path) -> None:
     settings = load_settings(written)
-    assert (settings.privacy, settings.log, settings.store, settings.detection) == (
+    assert (settings.privacy, settings.log, settings.store, settings.detection, settings.alerts) == (
         Privacy(),
         LogPlace(),
         StorePlace(),
         DetectionSettings(),
+        Alerts(),
     )
     tree = read_perimeters(written.parent / "perimeters.csv")
     assert tree.root == settings.organisation.root

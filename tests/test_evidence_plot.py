@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dashboards.evidence_plot import Judged, Titles, evidence_plot
+from dashboards.evidence_plot import Titles, evidence_plot
+from dashboards.judged_plot import Judged
 
 SVG = "{http://www.w3.org/2000/svg}"
 FIRST = date(2026, 1, 5)

@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core.core_schema import ErrorType
 
+from connectors.alerts.subscription import Subscription
 from connectors.errors import SettingsError
 from pipelines.lexicon_files import ThemeRow, _SentimentFile
 from pipelines.rules import RULES, rule_of
@@ -50,6 +51,17 @@ half_life_days = 60.0
 warm_up_days = 28
 memory_days = 28
 lexicon = "mots"
+[alerts]
+url = "https://vigie.exemple.test"
+sender = "vigie@exemple.test"
+smtp_host = "mail"
+smtp_port = 25
+smtp_security = "none"
+smtp_user = "u"
+smtp_password_file = "p"
+mailbox = "m"
+weekly_cap = 5
+link_days = 60
 [[source]]
 name = "a"
 kind = "table"
@@ -104,6 +116,25 @@ SENTIMENT = {
     "negators": [{"reach": 3, "words": "x"}],
     "intensifiers": [{"step": 1, "reach": 2, "words": "x"}],
 }
+SUBSCRIPTION = {
+    "subscriber": "s",
+    "to": "s@exemple.test",
+    "perimeters": ["a"],
+    "descendants": True,
+    "dimensions": ["trust"],
+    "themes": ["t"],
+    "functions": ["f"],
+    "kinds": ["silence"],
+    "min_evidence": 1.0,
+    "lang": "fr",
+    "timezone": "UTC",
+    "quiet_from": "20:00",
+    "quiet_until": "07:00",
+    "rhythm": "daily",
+    "digest_at": "08:00",
+    "weekly_cap": 5,
+    "history": False,
+}
 VALUES: list[Any] = [
     *("", "x", "3", "3 d", "a b", "Été", "{", "{y}", "||", "inf", "2020-13-01", "2020-01-01T03:00:00"),
     *("9" * 5000, "9" * 30 + "w"),
@@ -148,6 +179,7 @@ def met() -> set[str]:
         (Settings, WHOLE),
         (ThemeRow, THEME),
         (_SentimentFile, SENTIMENT),
+        (Subscription, SUBSCRIPTION),
     ]
     for shape, content in shapes:
         adapter = TypeAdapter(shape)
@@ -167,6 +199,7 @@ def met() -> set[str]:
 
 def test_every_error_that_a_value_can_bring_has_a_rule_in_plain_words(met: set[str]) -> None:
     assert set(WHOLE) == set(Settings.model_fields)
+    assert set(SUBSCRIPTION) == set(Subscription.model_fields)
     assert met == set(RULES)
     assert met <= set(get_args(ErrorType))
 

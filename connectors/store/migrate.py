@@ -43,9 +43,9 @@ class Migration:
 
 
 def read_migrations(folder: Path = _FOLDER) -> list[Migration]:
-    """The migrations of a folder, numbered from 1 without a gap.
+    """The migrations of a folder, in order of their numbers; there may be gaps between these.
 
-    ValueError: a file is not named NNNN_name.sql, or a number is missing or used twice.
+    ValueError: a file is not named NNNN_name.sql, or a number is used twice.
     """
     migrations = []
     for path in sorted(folder.glob("*.sql")):
@@ -54,8 +54,9 @@ def read_migrations(folder: Path = _FOLDER) -> list[Migration]:
             raise ValueError(f"{path}: a migration is named NNNN_name.sql")
         migrations.append(Migration(int(named[1]), named[2], path.read_text(encoding="utf-8")))
     numbers = [migration.number for migration in migrations]
-    if numbers != list(range(1, len(numbers) + 1)):
-        raise ValueError(f"{folder}: migrations are numbered {numbers}; they must count from 1 without a gap")
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    if twice:
+        raise ValueError(f"{folder}: migrations of one number: {twice}; each has a number of its own")
     return migrations
 
 
@@ -99,8 +100,9 @@ def _applied(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
 
 
 def _check(applied: Mapping[int, tuple[str, str]], migrations: Sequence[Migration]) -> None:
-    newest = max(applied, default=0)
-    if newest > len(migrations):
+    unknown = applied.keys() - {migration.number for migration in migrations}
+    if unknown:
+        newest = max(unknown)
         raise StoreError(
             f"the signal store's schema is at migration {newest:04}_{applied[newest][0]}, made by a newer "
             f"Vigie; this one knows {len(migrations)} migrations: install the newer version"

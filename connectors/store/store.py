@@ -200,6 +200,12 @@ class Store:
         return self._select(_INGEST, "ingest", "ORDER BY loaded_at, load_id, source")
 
     @contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection]:
+        """The store's connection in a transaction of its own, the driver's errors in words."""
+        with in_words(self._place), self._connection.transaction():
+            yield self._connection
+
+    @contextmanager
     def _loading(self) -> Iterator[Loader]:
         """A transaction that no other writer overlaps."""
         with in_words(self._place), self._connection.transaction():

@@ -8,16 +8,29 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.check import check
+from pipelines.cli.deliver import deliver
 from pipelines.cli.demo import demo
 from pipelines.cli.explain import explain
 from pipelines.cli.ingest import ingest
 from pipelines.cli.init import init
 from pipelines.cli.learn import learn
 from pipelines.cli.log import compact_log, set_aside, show_log, verify_log
+from pipelines.cli.outbox import list_outbox, retry_outbox
 from pipelines.cli.quarantine import list_quarantine, purge_quarantine, retry_quarantine, show_entry
 from pipelines.cli.replay import replay
 from pipelines.cli.reporting import reported, show_tracebacks
-from pipelines.cli.signals import ListFirst, list_signals, show_signal
+from pipelines.cli.serve import serve
+from pipelines.cli.signals import (
+    ListFirst,
+    acknowledge,
+    add_comment,
+    confirm,
+    dismiss,
+    list_signals,
+    resolve,
+    show_signal,
+)
+from pipelines.cli.subscribe import subscribe, subscriptions, unsubscribe
 
 Command = Callable[..., None]
 
@@ -29,11 +42,31 @@ COMMANDS: Mapping[str, Command] = {
     "replay": replay,
     "explain": explain,
     "learn": learn,
+    "subscribe": subscribe,
+    "subscriptions": subscriptions,
+    "unsubscribe": unsubscribe,
+    "deliver": deliver,
+    "serve": serve,
 }
 """Commands by name, in the order of the help. Their modules must be light: `--help` imports them all."""
 
 GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
-    "signals": ("Signals in the store: list, show.", {"list": list_signals, "show": show_signal}),
+    "signals": (
+        "Signals in the store: list, show, and say what becomes of them.",
+        {
+            "list": list_signals,
+            "show": show_signal,
+            "acknowledge": acknowledge,
+            "comment": add_comment,
+            "confirm": confirm,
+            "dismiss": dismiss,
+            "resolve": resolve,
+        },
+    ),
+    "outbox": (
+        "Messages that are due, sent or given up: list, retry.",
+        {"list": list_outbox, "retry": retry_outbox},
+    ),
     "quarantine": (
         "Rows that could not become events: list, show, retry, purge.",
         {
@@ -49,6 +82,8 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
     ),
 }
 
+_LIST_FIRST = ("signals", "outbox")
+"""Groups whose name alone lists."""
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
@@ -90,7 +125,7 @@ def _register(group: typer.Typer, commands: Mapping[str, Command]) -> None:
 
 _register(app, COMMANDS)
 for _name, (_help, _commands) in GROUPS.items():
-    _group = typer.Typer(no_args_is_help=True, cls=ListFirst if _name == "signals" else None)
+    _group = typer.Typer(no_args_is_help=True, cls=ListFirst if _name in _LIST_FIRST else None)
     _register(_group, _commands)
     app.add_typer(_group, name=_name, help=_help, context_settings=_HELP)
 

@@ -1,6 +1,5 @@
 """The picture of `vigie explain`: what is drawn of a signal, with its words in French and in English."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -8,72 +7,86 @@ from typing import TYPE_CHECKING
 from pipelines.cli.options import Lang
 
 if TYPE_CHECKING:
-    from dashboards.evidence_plot import Shape
+    from dashboards.judged_plot import Judged
     from pipelines.why import Why
 
 BEFORE, AFTER = 42, 14
 """Days that a picture shows before the alert's episode and after the alert."""
-EMERGENCE = "emergence"
-_SHAPES: Mapping[str, "Shape"] = {
-    EMERGENCE: "steps",
-    "silence": "steps",
-    "blind_spot": "steps",
-    "unusual_day": "bars",
-}
-"""Of what is observed; of other kinds points."""
-_SHOWN_TIMES = {"score_drift": 10.0, "answers_without_text": 100.0}
-"""Scores are shown out of ten, shares in hundredths."""
+COMPACT_BEFORE = 21
+"""The same of the compact picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
     alert: str
     baseline: str
-    units: Mapping[str, str]
 
 
 _WORDS = {
     Lang.FR: _Words(
         alert="alerte du {raised}",
         baseline="historique dont vient l'attendu : du {first} au {last}",
-        units={
-            EMERGENCE: "personnes depuis le début de l'épisode",
-            "score_drift": "note moyenne du jour, sur 10",
-            "mood_drift": "ton moyen du jour, de -1 à 1",
-            "mismatch": "écart entre notes et textes",
-            "answers_without_text": "% de réponses sans texte",
-            "silence": "textes depuis le début du silence",
-            "blind_spot": "mentions depuis le début de l'épisode",
-            "unusual_day": "textes par jour",
-        },
     ),
     Lang.EN: _Words(
         alert="alert of {raised}",
         baseline="history that the expected comes from: {first} to {last}",
-        units={
-            EMERGENCE: "people since the episode began",
-            "score_drift": "mean score of the day, out of 10",
-            "mood_drift": "mean tone of the day, from -1 to 1",
-            "mismatch": "gap between scores and texts",
-            "answers_without_text": "% of answers without text",
-            "silence": "texts since the silence began",
-            "blind_spot": "mentions since the episode began",
-            "unusual_day": "texts a day",
-        },
     ),
 }
 
 
 def draw(why: "Why", lang: Lang) -> str:
     """The picture of a signal as SVG."""
-    from dashboards.evidence_plot import Judged, Titles, evidence_plot
+    from dashboards.evidence_plot import Titles, evidence_plot
+    from dashboards.evidence_words import SHAPES, UNITS
 
     words, grounds = _WORDS[lang], why.grounds
     told = why.french if lang is Lang.FR else why.english
-    times = _SHOWN_TIMES.get(grounds.kind, 1.0)
-    first, last = grounds.since - timedelta(days=BEFORE), grounds.raised + timedelta(days=AFTER)
     learned_until = grounds.since - timedelta(days=1)
-    days = [
+    first = grounds.first_learned or grounds.since - timedelta(days=BEFORE)
+    titles = Titles(
+        title=told.subject,
+        subtitle=told.cleared,
+        unit=UNITS[lang.value][grounds.kind],
+        alert=words.alert.format(raised=f"{grounds.raised:%d/%m}"),
+        baseline=words.baseline.format(first=f"{first:%d/%m/%Y}", last=f"{learned_until:%d/%m/%Y}"),
+    )
+    return evidence_plot(
+        _judged(why, BEFORE),
+        titles,
+        raised=grounds.raised,
+        learned_until=learned_until,
+        shape=SHAPES.get(grounds.kind, "points"),
+        least=why.signal["min_authors"],
+        lang=lang.value,
+    )
+
+
+def draw_compact(why: "Why", lang: Lang) -> str:
+    """What was observed and expected of a signal, as SVG that is still read on a phone."""
+    from dashboards.compact_plot import compact_plot
+    from dashboards.evidence_words import SHAPES, UNITS
+
+    grounds = why.grounds
+    return compact_plot(
+        _judged(why, COMPACT_BEFORE),
+        title=UNITS[lang.value][grounds.kind],
+        alert=_WORDS[lang].alert.format(raised=f"{grounds.raised:%d/%m}"),
+        raised=grounds.raised,
+        shape=SHAPES.get(grounds.kind, "points"),
+        least=why.signal["min_authors"],
+        lang=lang.value,
+    )
+
+
+def _judged(why: "Why", before: int) -> "list[Judged]":
+    """The days that a picture shows, in its units. before: of them before the episode."""
+    from dashboards.evidence_words import SHOWN_TIMES
+    from dashboards.judged_plot import Judged
+
+    grounds = why.grounds
+    times = SHOWN_TIMES.get(grounds.kind, 1.0)
+    first, last = grounds.since - timedelta(days=before), grounds.raised + timedelta(days=AFTER)
+    return [
         Judged(
             day=one.day,
             observed=_scaled(one.observed, times),
@@ -88,24 +101,6 @@ def draw(why: "Why", lang: Lang) -> str:
         for one in why.days
         if first <= one.day <= last
     ]
-    titles = Titles(
-        title=told.subject,
-        subtitle=told.cleared,
-        unit=words.units[grounds.kind],
-        alert=words.alert.format(raised=f"{grounds.raised:%d/%m}"),
-        baseline=words.baseline.format(
-            first=f"{grounds.first_learned or first:%d/%m/%Y}", last=f"{learned_until:%d/%m/%Y}"
-        ),
-    )
-    return evidence_plot(
-        days,
-        titles,
-        raised=grounds.raised,
-        learned_until=learned_until,
-        shape=_SHAPES.get(grounds.kind, "points"),
-        least=why.signal["min_authors"],
-        lang=lang.value,
-    )
 
 
 def _scaled(value: float | None, times: float) -> float | None:

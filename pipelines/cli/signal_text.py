@@ -24,13 +24,21 @@ def print_signals(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], l
     listed.sort(key=lambda row: (row["bucket"], row["evidence"]), reverse=True)
     if listed:
         print_table(
-            {"date": "left", "perimeter": "left", "signal": "wrap", "people": "right", "id": "left"},
+            {
+                "date": "left",
+                "perimeter": "left",
+                "signal": "wrap",
+                "people": "right",
+                "state": "left",
+                "id": "left",
+            },
             [
                 (
                     f"{row['bucket']:%Y-%m-%d}",
                     name_of(row["perimeter"], names),
                     f"{row['label']}\n{row[f'sentence_{lang}']}\n",
                     str(row["distinct_authors"]),
+                    row.get("state", ""),
                     row["signal_id"][:ID_LENGTH],
                 )
                 for row in listed
@@ -43,9 +51,15 @@ def print_signals(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], l
 
 
 def print_signal(
-    row: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]], names: Mapping[str, str], lang: Lang
+    row: Mapping[str, Any],
+    evidence: Sequence[Mapping[str, Any]],
+    actions: Sequence[Mapping[str, Any]],
+    names: Mapping[str, str],
+    lang: Lang,
 ) -> None:
-    """One signal: sentence, figures, who speaks, what was said. evidence: rows with an excerpt."""
+    """One signal: sentence, figures, who speaks, what was said, what was done. evidence: rows with an
+    excerpt. actions: rows of the store.
+    """
     typer.echo(shown(row[f"sentence_{lang}"]))
     typer.echo()
     print_table({"": "left", " ": "wrap"}, list(_figures(row, names)))
@@ -59,6 +73,9 @@ def print_signal(
         )
     if len(evidence) > EXCERPTS:
         notice(f"the last {EXCERPTS} excerpts of {len(evidence)}; --json gives all")
+    for done in actions:
+        said = f": {done['comment']}" if done["comment"] else ""
+        typer.echo(shown(f"{_minute(done['acted_at'])}  {done['actor']}, {done['action']}{said}"))
 
 
 def name_of(perimeter: str, names: Mapping[str, str]) -> str:
@@ -84,6 +101,7 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
         ("channels", counts_text(row["channels"], row["min_authors"])),
         ("voices", counts_text(row["voices"], row["min_authors"])),
         ("tone", row["tone"]),
+        ("state", row["state"]),
     ]
     if row["mean_score"] is not None:
         figures.append(("mean score", f"{row['mean_score']:.2f} of 1"))

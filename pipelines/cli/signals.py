@@ -1,7 +1,8 @@
-"""`vigie signals`: what the store holds."""
+"""`vigie signals`: what the store holds, and what people make of it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,14 +10,20 @@ from typer.core import TyperGroup
 
 from connectors.errors import SettingsError, StoreError
 from pipelines.cli.options import DEFAULT_SETTINGS, AsJson, Language, SettingsFile, language, open_workspace
-from pipelines.cli.output import print_json
-from pipelines.cli.signal_text import print_signal, print_signals
+from pipelines.cli.output import notice, print_json
+from pipelines.cli.signal_text import ID_LENGTH, print_signal, print_signals
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from connectors.alerts.actions import Actions
     from connectors.store import Store
     from pipelines.workspace import Workspace
+
+
+SignalId = Annotated[str, typer.Argument(metavar="ID", help="The id, or its beginning.")]
+By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who says so; kept with the time.")]
+Comment = Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Kept with it; redacted.")]
 
 
 class ListFirst(TyperGroup):
@@ -43,8 +50,9 @@ def list_signals(
     """List signals, the newest first."""
     workspace = open_workspace(settings)
     path = None if perimeter is None else _resolve(workspace, perimeter)
-    with _open_existing(workspace) as store:
-        rows = store.signals(path, since.date() if since else None)
+    with open_existing(workspace) as store:
+        states = _states(store)
+        rows = [_with_state(row, states) for row in store.signals(path, since.date() if since else None)]
     if as_json:
         print_json(rows)
     else:
@@ -52,24 +60,112 @@ def list_signals(
 
 
 def show_signal(
-    signal_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or its beginning.")],
+    signal_id: SignalId,
     settings: SettingsFile = DEFAULT_SETTINGS,
     lang: Language = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one signal with its evidence."""
     workspace = open_workspace(settings)
-    with _open_existing(workspace) as store:
-        row = pick(store.signals(), signal_id)
+    with open_existing(workspace) as store:
+        row = _with_state(pick(store.signals(), signal_id), _states(store))
+        actions = _actions(store).of(row["signal_id"])
         # How many texts a small group wrote is not told either.
         evidence = [item for item in store.evidence(row["signal_id"]) if item["excerpt"] is not None]
     if as_json:
-        print_json({**row, "evidence_texts": evidence})
+        print_json({**row, "evidence_texts": evidence, "actions": actions})
     else:
-        print_signal(row, evidence, workspace.names, language(lang))
+        print_signal(row, evidence, actions, workspace.names, language(lang))
 
 
-def _open_existing(workspace: "Workspace") -> "AbstractContextManager[Store]":
+def acknowledge(
+    signal_id: SignalId,
+    by: By,
+    comment: Comment = None,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a signal was seen and is in hand."""
+    _act("acknowledge", signal_id, by, comment, settings, as_json=as_json)
+
+
+def confirm(
+    signal_id: SignalId,
+    by: By,
+    comment: Comment = None,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Say that the situation a signal tells of is real."""
+    _act("confirm", signal_id, by, comment, settings, as_json=as_json)
+
+
+def dismiss(
+    signal_id: SignalId,
+    by: By,
+    comment: Comment = None,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a signal is none: however it grows, it is not told again."""
+    _act("dismiss", signal_id, by, comment, settings, as_json=as_json)
+
+
+def resolve(
+    signal_id: SignalId,
+    by: By,
+    comment: Comment = None,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Say that the situation is over."""
+    _act("resolve", signal_id, by, comment, settings, as_json=as_json)
+
+
+def add_comment(
+    signal_id: SignalId,
+    by: By,
+    comment: Annotated[str, typer.Option("--comment", metavar="TEXT", help="What is said; redacted.")],
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Comment on a signal."""
+    _act("comment", signal_id, by, comment, settings, as_json=as_json)
+
+
+def _act(action: str, signal_id: str, by: str, comment: str | None, settings: Path, *, as_json: bool) -> None:
+    workspace = open_workspace(settings)
+    with open_existing(workspace) as store:
+        row = pick(store.signals(), signal_id)
+        said = None if comment is None else workspace.admission.redactor.redact_one(comment)
+        kept = _actions(store).act(
+            row["signal_id"], action, actor=by, comment=said, via="command", now=workspace.now()
+        )
+        state = _with_state(row, _states(store))["state"]
+    if as_json:
+        print_json({"signal_id": row["signal_id"], "kept": kept, "state": state})
+    elif kept:
+        notice(f"kept: signal {row['signal_id'][:ID_LENGTH]} is {state}")
+    else:
+        notice(f"kept already: signal {row['signal_id'][:ID_LENGTH]} is {state}")
+
+
+def _actions(store: "Store") -> "Actions":
+    from connectors.alerts.actions import Actions
+
+    return Actions(store)
+
+
+def _states(store: "Store") -> "Mapping[str, Mapping[str, Any]]":
+    return _actions(store).states()
+
+
+def _with_state(row: Mapping[str, Any], states: "Mapping[str, Mapping[str, Any]]") -> dict[str, Any]:
+    """A signal with what people made of it: open, acknowledged, confirmed, dismissed or resolved."""
+    return {**row, "state": states.get(row["signal_id"], {}).get("state") or "open"}
+
+
+def open_existing(workspace: "Workspace") -> "AbstractContextManager[Store]":
     """The store; StoreError where there is none yet, rather than a new one."""
     if not has_store(workspace):
         place = workspace.settings.path(workspace.settings.store.folder)

@@ -1,0 +1,213 @@
+"""The outbox: messages that are due, with what became of each attempt.
+
+A message is written with the decision that made it, in one transaction, under an id that follows from what it
+is. An attempt is recorded before it begins, and its end after: a process killed between the two leaves the
+message due, so it leaves at least once, and twice only where the receiver had taken it and nobody wrote so.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from psycopg.rows import dict_row
+
+from connectors.alerts.plan import WEEK, Decision, Digest, Told
+from connectors.errors import AlertError
+from connectors.store import Store
+
+MOST_ATTEMPTS = 8
+"""After so many a message is a dead letter."""
+_FIRST_DELAY, _LONGEST_DELAY, _GROWTH = timedelta(minutes=1), timedelta(hours=6), 4
+_LOCK = int.from_bytes(b"vigieOUT", "big", signed=True)
+
+End = Literal["sent", "dead", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that is due. signals: ids with their steps, those held by the cap among them in `capped`."""
+
+    id: str
+    subscription_id: str
+    kind: Literal["alert", "digest"]
+    attempts: int
+    signals: tuple[tuple[str, int], ...]
+    capped: frozenset[str]
+
+
+def delay_after(attempt: int) -> timedelta:
+    """How long after an attempt, the first is 1, the next may begin.
+
+    >>> [str(delay_after(attempt)) for attempt in (1, 2, 3, 9)]
+    ['0:01:00', '0:04:00', '0:16:00', '6:00:00']
+    """
+    return min(_FIRST_DELAY * float(_GROWTH ** (attempt - 1)), _LONGEST_DELAY)
+
+
+class Outbox:
+    """Decisions and messages in the store. Methods may raise StoreError; each is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Only one process delivers at a time; AlertError while another does. A killed one holds nothing."""
+        with self._store.transaction() as connection:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+        if not row or not row[0]:
+            raise AlertError("alerts are being delivered by another process: end it, or let it do the work")
+        try:
+            yield
+        finally:
+            with self._store.transaction() as connection:
+                connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+    def told(self) -> dict[tuple[str, str], Told]:
+        """The last alert of each signal to each address."""
+        rows = self._rows(
+            "SELECT DISTINCT ON (address_id, signal_id) address_id, signal_id, step, people FROM vigie.alert"
+            " ORDER BY address_id, signal_id, step DESC"
+        )
+        return {(row["address_id"], row["signal_id"]): Told(row["step"], row["people"]) for row in rows}
+
+    def sent_since(self, now: datetime) -> dict[str, int]:
+        """Alerts that were not held in the last week, by address."""
+        rows = self._rows(
+            "SELECT address_id, count(*) AS alerts FROM vigie.alert"
+            " WHERE held IS NULL AND decided_at > %(since)s GROUP BY address_id",
+            {"since": now - WEEK},
+        )
+        return {row["address_id"]: row["alerts"] for row in rows}
+
+    def held_since(self) -> dict[str, datetime]:
+        """When the oldest alert that waits for a digest was held, by subscription."""
+        rows = self._rows(
+            "SELECT subscription_id, min(decided_at) AS oldest FROM vigie.alert"
+            " WHERE message_id IS NULL GROUP BY subscription_id"
+        )
+        return {row["subscription_id"]: row["oldest"] for row in rows}
+
+    def write(self, decisions: Sequence[Decision], *, now: datetime) -> None:
+        """Keep decisions, and the messages of those that are not held; all or none. Again changes nothing."""
+        with self._store.transaction() as connection:
+            for one in decisions:
+                row = {
+                    "address": one.address_id,
+                    "subscription": one.subscription_id,
+                    "signal": one.signal_id,
+                    "step": one.step,
+                    "people": one.people,
+                    "held": one.held,
+                    "message": None if one.held else one.message_id,
+                    "due": one.due_at,
+                    "now": now,
+                }
+                if not one.held:
+                    connection.execute(_WRITE_ALERT_MESSAGE, row)
+                connection.execute(_WRITE_ALERT, row)
+
+    def write_digest(self, digest: Digest, *, now: datetime) -> None:
+        """Write a digest of what was held for its subscription by its time. Again changes nothing."""
+        row = {
+            "message": digest.message_id,
+            "subscription": digest.subscription_id,
+            "until": digest.at,
+            "now": now,
+        }
+        with self._store.transaction() as connection:
+            if connection.execute(_WRITE_DIGEST, row).rowcount:
+                connection.execute(_LIST_HELD, row)
+
+    def due(self, now: datetime) -> list[Message]:
+        """The messages to attempt now, in the order they are due."""
+        return [_message(row) for row in self._rows(_DUE, {"now": now})]
+
+    def begin(self, message: Message, *, now: datetime) -> int:
+        """Record that an attempt begins, and when the next may; its number, from 1."""
+        attempt = message.attempts + 1
+        self._change(
+            "UPDATE vigie.outbox SET attempts = %(attempt)s, next_attempt_at = %(next)s"
+            " WHERE message_id = %(id)s AND state = 'due'",
+            {"id": message.id, "attempt": attempt, "next": now + delay_after(attempt)},
+        )
+        return attempt
+
+    def fail(self, message: Message, problem: str) -> None:
+        """Record why an attempt failed; the message stays due."""
+        self._change(
+            "UPDATE vigie.outbox SET problem = %(problem)s WHERE message_id = %(id)s AND state = 'due'",
+            {"id": message.id, "problem": problem},
+        )
+
+    def settle(self, message: Message, end: End, *, problem: str | None = None, now: datetime) -> None:
+        """Record how a message ended."""
+        self._change(
+            "UPDATE vigie.outbox SET state = %(end)s, settled_at = %(now)s, problem = %(problem)s"
+            " WHERE message_id = %(id)s AND state = 'due'",
+            {"id": message.id, "end": end, "problem": problem, "now": now},
+        )
+
+    def messages(self, state: str | None = None) -> list[dict[str, Any]]:
+        """Every message, or those of one state, the oldest first: rows of the table, with `signals`."""
+        return self._rows(_ALL, {"state": state})
+
+    def retry(self, beginning: str | None, *, now: datetime) -> int:
+        """Make dead letters due again, all of them or those whose id begins so; how many."""
+        with self._store.transaction() as connection:
+            return connection.execute(
+                "UPDATE vigie.outbox SET state = 'due', settled_at = NULL, attempts = 0,"
+                " next_attempt_at = %(now)s"
+                " WHERE state = 'dead' AND (%(id)s::text IS NULL OR starts_with(message_id, %(id)s))",
+                {"id": beginning, "now": now},
+            ).rowcount
+
+    def _rows(self, query: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        with self._store.transaction() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query.encode(), values).fetchall()
+
+    def _change(self, statement: str, values: Mapping[str, Any]) -> None:
+        with self._store.transaction() as connection:
+            connection.execute(statement.encode(), values)
+
+
+def _message(row: Mapping[str, Any]) -> Message:
+    signals = tuple((one["signal_id"], one["step"]) for one in row["signals"])
+    capped = frozenset(one["signal_id"] for one in row["signals"] if one["held"] == "cap")
+    return Message(row["message_id"], row["subscription_id"], row["kind"], row["attempts"], signals, capped)
+
+
+_WRITE_ALERT_MESSAGE = """
+INSERT INTO vigie.outbox (message_id, subscription_id, kind, written_at, due_at, next_attempt_at)
+VALUES (%(message)s, %(subscription)s, 'alert', %(now)s, %(due)s, %(due)s)
+ON CONFLICT DO NOTHING
+"""
+_WRITE_ALERT = """
+INSERT INTO vigie.alert (address_id, signal_id, step, subscription_id, people, decided_at, held, message_id)
+VALUES (%(address)s, %(signal)s, %(step)s, %(subscription)s, %(people)s, %(now)s, %(held)s, %(message)s)
+ON CONFLICT DO NOTHING
+"""
+_WRITE_DIGEST = """
+INSERT INTO vigie.outbox (message_id, subscription_id, kind, written_at, due_at, next_attempt_at)
+VALUES (%(message)s, %(subscription)s, 'digest', %(now)s, %(now)s, %(now)s)
+ON CONFLICT DO NOTHING
+"""
+_LIST_HELD = """
+UPDATE vigie.alert SET message_id = %(message)s
+WHERE subscription_id = %(subscription)s AND message_id IS NULL AND decided_at <= %(until)s
+"""
+_WITH_SIGNALS = """
+SELECT outbox.*, (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'signal_id', alert.signal_id, 'step', alert.step, 'held', alert.held
+    ) ORDER BY alert.decided_at, alert.signal_id), '[]')
+    FROM vigie.alert WHERE alert.message_id = outbox.message_id
+) AS signals
+FROM vigie.outbox
+"""
+_DUE = _WITH_SIGNALS + (
+    "WHERE state = 'due' AND next_attempt_at <= %(now)s ORDER BY next_attempt_at, message_id"
+)
+_ALL = _WITH_SIGNALS + ("WHERE %(state)s::text IS NULL OR state = %(state)s ORDER BY written_at, message_id")
