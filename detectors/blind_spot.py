@@ -112,17 +112,17 @@ class BlindSpot(AnomalyDetector):
         warm_up: int = 28,
         min_authors: float = 5.0,
     ) -> None:
-        if half_life < 1:
+        if not half_life >= 1:
             raise ValueError(f"half_life is {half_life} buckets; it must be at least 1")
-        if not ratios or min(ratios) <= 1:
+        if not ratios or not all(ratio > 1 for ratio in ratios):
             raise ValueError(f"ratios is {ratios}; each must be above 1")
-        if tolerance < 1:
+        if not tolerance >= 1:
             raise ValueError(f"tolerance is {tolerance}; it must be at least 1")
-        if strength <= 0:
+        if not strength > 0:
             raise ValueError(f"strength is {strength} authors; it must be above 0")
         if not 0 < together < 1:
             raise ValueError(f"together is {together}; it must lie between 0 and 1")
-        if caution < 0 or warm_up < 0 or min_authors < 0:
+        if not (caution >= 0 and warm_up >= 0 and min_authors >= 0):
             raise ValueError(
                 f"caution is {caution}, warm_up {warm_up}, min_authors {min_authors}; each must be at least 0"
             )

@@ -158,9 +158,9 @@ class Counts(AnomalyDetector):
             raise ValueError(f"doubt is {doubt}; it must be at least 0")
         if not patience >= 2:
             raise ValueError(f"patience is {patience} buckets; it must be at least 2")
-        if warm_up < 0:
+        if not warm_up >= 0:
             raise ValueError(f"warm_up is {warm_up} buckets; it must be at least 0")
-        if forget_after < 1:
+        if not forget_after >= 1:
             raise ValueError(f"forget_after is {forget_after} buckets; it must be at least 1")
         if not 0 < prior_rate < math.inf:
             raise ValueError(f"prior_rate is {prior_rate}; it must be above 0")

@@ -121,13 +121,13 @@ class Novelty(Clusterer):
             raise ValueError(f"join is {join}; it must lie between 0 and 1")
         if not join <= merge <= 1:
             raise ValueError(f"merge is {merge}; it must lie between join, {join}, and 1")
-        if half_life < 1:
+        if not half_life >= 1:
             raise ValueError(f"half_life is {half_life} buckets; it must be at least 1")
         if not 0 < common <= 1:
             raise ValueError(f"common is {common}; it must be above 0 and at most 1")
-        if strength <= 0:
+        if not strength > 0:
             raise ValueError(f"strength is {strength} authors; it must be above 0")
-        if clusters < 1 or vocabulary < 0:
+        if not (clusters >= 1 and vocabulary >= 0):
             raise ValueError(f"clusters is {clusters} and vocabulary {vocabulary}; at least 1 and 0")
         self.join = join
         self.merge = merge

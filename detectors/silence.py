@@ -110,19 +110,19 @@ class Silence(AnomalyDetector):
         warm_up: int = 28,
         min_authors: float = 5.0,
     ) -> None:
-        if half_life < 1:
+        if not half_life >= 1:
             raise ValueError(f"half_life is {half_life} buckets; it must be at least 1")
-        if period < 1:
+        if not period >= 1:
             raise ValueError(f"period is {period} buckets; it must be at least 1")
-        if not ratios or min(ratios) <= 1:
+        if not ratios or not all(ratio > 1 for ratio in ratios):
             raise ValueError(f"ratios is {ratios}; each must be above 1")
-        if trend < 0:
+        if not trend >= 0:
             raise ValueError(f"trend is {trend} a bucket; it must be at least 0")
-        if day_strength <= 0 or doubt <= 0:
+        if not (day_strength > 0 and doubt > 0):
             raise ValueError(f"day_strength is {day_strength} and doubt {doubt}; both must be above 0")
-        if warm_up < 1:
+        if not warm_up >= 1:
             raise ValueError(f"warm_up is {warm_up} buckets; it must be at least 1")
-        if min_authors < 0:
+        if not min_authors >= 0:
             raise ValueError(f"min_authors is {min_authors}; it must be at least 0")
         self.half_life = half_life
         self.period = period

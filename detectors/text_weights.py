@@ -1,5 +1,6 @@
 """Text weights: which words go with which label, learned text by text, and never from a rare word."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,13 +124,13 @@ class TextWeights(Classifier):
         labels = list(classes or ())
         if len(set(labels)) < len(labels):
             raise ValueError(f"classes is {classes}; labels must differ")
-        if min_authors < 1:
+        if not min_authors >= 1:
             raise ValueError(f"min_authors is {min_authors}; it must be at least 1")
-        if rate <= 0:
-            raise ValueError(f"rate is {rate}; it must be above 0")
+        if not 0 < rate < math.inf:
+            raise ValueError(f"rate is {rate}; it must be above 0 and finite")
         if not 0 <= balance <= 1:
             raise ValueError(f"balance is {balance}; it must lie between 0 and 1")
-        if hint_value < 0 or levels < 0:
+        if not (0 <= hint_value < math.inf and levels >= 0):
             raise ValueError(f"hint_value is {hint_value} and levels {levels}; both must be at least 0")
         self.classes = classes
         self.min_authors = min_authors

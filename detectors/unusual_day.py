@@ -131,17 +131,17 @@ class UnusualDay(AnomalyDetector):
         strength: float = 50.0,
         warm_up: int = 28,
     ) -> None:
-        if half_life < 1:
+        if not half_life >= 1:
             raise ValueError(f"half_life is {half_life} buckets; it must be at least 1")
-        if memory < half_life:
+        if not memory >= half_life:
             raise ValueError(f"memory is {memory} buckets; it must be at least half_life, {half_life}")
-        if period < 1:
+        if not period >= 1:
             raise ValueError(f"period is {period} buckets; it must be at least 1")
-        if saturation <= 0 or strength <= 0:
+        if not (saturation > 0 and strength > 0):
             raise ValueError(f"saturation is {saturation} and strength {strength}; both must be above 0")
-        if freedom <= 2:
+        if not freedom > 2:
             raise ValueError(f"freedom is {freedom}; it must be above 2")
-        if warm_up < 1:
+        if not warm_up >= 1:
             raise ValueError(f"warm_up is {warm_up} buckets; it must be at least 1")
         both = set(counts or ()) & set(shares or ())
         if both:

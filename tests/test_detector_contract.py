@@ -174,11 +174,8 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
 }
 """Estimators that watch series, bucket by bucket."""
 
-READERS: dict[str, Mapping[str, Any]] = {
-    "TextWeights": {"min_authors": 2, "classes": ("bad", "good")},
-    "Novelty": {"warm_up": 0},
-}
-"""Estimators that read texts one after the other, with parameters for their constructor."""
+READERS = {"TextWeights", "Novelty"}
+"""Estimators that read texts one after the other: tests/test_detector_readers.py."""
 
 
 @cache
@@ -233,25 +230,12 @@ def assert_same(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any
         assert values.dtype == other[name].dtype
 
 
-def texts() -> list[tuple[dict[str, int], str]]:
-    """Short texts as sets of words, and whether they praise or blame."""
-    chance = np.random.default_rng(19)
-    words = {"bad": ["late", "lost", "rude", "broken"], "good": ["kind", "quick", "thanks", "smile"]}
-    read = []
-    for _ in range(120):
-        label = str(chance.choice(["bad", "good"]))
-        said = [*chance.choice(words[label], 2, replace=False), *chance.choice(["shop", "mail", "desk"], 1)]
-        read.append(({str(word): 1 for word in said}, label))
-    return read
-
-
 def rows_of(day: int) -> list[int]:
     """Series given on a day: some appear late, and some are away for a while."""
     return [row for row in range(SERIES) if row < 4 or (day >= 20 and (day // 5 + row) % 3)]
 
 
 WATCHING = pytest.mark.parametrize("name", sorted(EXAMPLES.keys() & estimators().keys()))
-READING = pytest.mark.parametrize("name", sorted(READERS.keys() & estimators().keys()))
 
 
 def test_the_package_is_searched() -> None:
@@ -260,8 +244,8 @@ def test_the_package_is_searched() -> None:
 
 @pytest.mark.parametrize("name", sorted(estimators()))
 def test_every_estimator_has_an_example(name: str) -> None:
-    known = EXAMPLES.keys() | READERS.keys()
-    assert name in known, f"{name} has no example: add one to EXAMPLES or READERS in this file"
+    known = EXAMPLES.keys() | READERS
+    assert name in known, f"{name} has no example: add one to EXAMPLES, or to those of the readers"
 
 
 @WATCHING
@@ -269,32 +253,6 @@ def test_river_accepts_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = example_of(name).labelled()
     monkeypatch.setattr(river.checks, "_yield_datasets", lambda _model: iter([data]))
     river.checks.check_estimator(started(name))
-
-
-@READING
-def test_river_accepts_a_reader(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = estimators()[name](**READERS[name])
-    # River has data for classifiers, and none for clusterers, whose `learn_one` takes no label.
-    data = [texts()] if isinstance(reader, river.base.Classifier) else []
-    monkeypatch.setattr(river.checks, "_yield_datasets", lambda _model: iter(data))
-    river.checks.check_estimator(reader)
-
-
-@READING
-def test_reading_one_at_a_time_is_repeatable_and_predicting_is_pure(name: str) -> None:
-    reader, again = (estimators()[name](**READERS[name]) for _ in range(2))
-    for number, (x, y) in enumerate(texts()):
-        backwards = dict(reversed(x.items()))
-        before = reader.state_arrays()
-        assert reader.predict_one(x) == again.predict_one(backwards)
-        assert_same(before, reader.state_arrays())
-        label = (y,) if isinstance(reader, river.base.Classifier) else ()
-        reader.learn_one(x, *label)
-        again.learn_one(backwards, *label)
-        assert_same(reader.state_arrays(), again.state_arrays())
-        if number % 20 == 7:
-            arrays, again = again.state_arrays(), estimators()[name](**READERS[name])
-            again.load_state_arrays(arrays)
 
 
 @WATCHING

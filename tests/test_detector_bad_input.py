@@ -1,0 +1,124 @@
+"""Input that cannot be, for every estimator: refused in words, and nothing is learned of it.
+
+Series that appear and vanish, empty buckets and clocks that jump are in tests/test_detector_contract.py:
+all its laws hold with them.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.blind_spot import BlindSpot
+from detectors.counts import Counts
+from detectors.drift import Drift
+from detectors.mismatch import Mismatch
+from detectors.novelty import Novelty
+from detectors.silence import Silence
+from detectors.text_weights import TextWeights
+from detectors.unusual_day import UnusualDay
+from detectors.wave import Wave
+
+NOT_NUMBERS = (math.nan, math.inf, -math.inf)
+X = Mapping[str, float]
+
+BUCKETS: dict[type, X] = {
+    Counts: {"y": 4},
+    Silence: {"authors": 4, "factor": 1.0},
+    BlindSpot: {"customer": 2, "field": 1, "customer_exposure": 9, "field_exposure": 5},
+    Drift: {"n": 4, "sum": 2.0, "sum_sq": 1.5},
+    Wave: {"answers": 6, "without_text": 2},
+    Mismatch: {"answers": 6, "without_text": 2, "both": 4, "gap_sum": 0.4, "gap_sum_sq": 0.2},
+}
+"""An ordinary bucket of each; none of its numbers may be missing or infinite."""
+SIGNED = {"gap_sum", "sum"}
+"""Sums that may be negative."""
+
+
+def learned(kind: type, x: X, **parameters: Any) -> Any:
+    detector = kind(**parameters)
+    for _ in range(20):
+        detector.learn_one(x)
+    return detector
+
+
+def assert_refused(detector: Any, x: X) -> None:
+    before = {name: values.copy() for name, values in detector.state_arrays().items()}
+    for method in (detector.score_one, detector.learn_one):
+        with pytest.raises(ValueError, match=r" is | are | go | hold| has "):
+            method(x)
+    after = detector.state_arrays()
+    assert all(np.array_equal(values, after[name], equal_nan=True) for name, values in before.items())
+
+
+@pytest.mark.parametrize("kind", list(BUCKETS))
+def test_numbers_that_cannot_be_are_refused_and_leave_no_trace(kind: type) -> None:
+    x = BUCKETS[kind]
+    detector = learned(kind, x)
+    for name in x:
+        for value in (*NOT_NUMBERS, *(() if name in SIGNED else (-1.0,))):
+            assert_refused(detector, {**x, name: value})
+    detector.learn_one(x)
+
+
+@pytest.mark.parametrize("kind", list(BUCKETS))
+def test_nothing_at_all_is_a_bucket_like_others(kind: type) -> None:
+    """Exposure, answers, values and counts of 0: nobody wrote."""
+    x = BUCKETS[kind]
+    detector = learned(kind, x)
+    nothing = dict.fromkeys(x, 0.0)
+    for _ in range(5):
+        assert math.isfinite(detector.score_one(nothing))
+        detector.learn_one(nothing)
+    assert math.isfinite(detector.score_one(x))
+    fresh = kind()
+    assert math.isfinite(fresh.score_one(nothing))
+    fresh.learn_one(nothing)
+
+
+def test_what_is_missing_of_a_day_is_left_out_and_what_cannot_be_is_refused() -> None:
+    x = {"mails": 20.0, "calm": 0.5, "mood": -1.0}
+    detector = learned(UnusualDay, x, counts=("mails",), shares=("calm",))
+    assert detector.score_one({**x, "mood": math.nan}) == detector.score_one({"mails": 20.0, "calm": 0.5})
+    for name, value in (("mails", -1.0), ("calm", 1.5), ("calm", -0.1), *((one, math.inf) for one in x)):
+        assert_refused(detector, {**x, name: value})
+
+
+@pytest.mark.parametrize("value", NOT_NUMBERS)
+def test_words_whose_value_is_no_number_teach_nothing(value: float) -> None:
+    model = TextWeights(("low", "high"), min_authors=1)
+    model.learn_one({"panne": 1.0}, "low")
+    before = model.state_arrays()
+    with pytest.raises(ValueError, match=f"a value is {value}; values must be finite"):
+        model.learn_one({"panne": value}, "low")
+    assert all(np.array_equal(values, before[name]) for name, values in model.state_arrays().items())
+
+
+PARAMETERS: dict[type, tuple[str, ...]] = {
+    BlindSpot: ("half_life", "tolerance", "strength", "together", "caution", "warm_up", "min_authors"),
+    Counts: ("level_discount", "dispersion_half_life", "carry", "patience", "warm_up", "forget_after"),
+    Drift: ("half_life", "warm_up", "low", "high"),
+    Mismatch: ("half_life", "warm_up"),
+    Novelty: ("half_life", "join", "merge", "common", "strength"),
+    Silence: ("half_life", "period", "trend", "day_strength", "doubt", "warm_up", "min_authors"),
+    TextWeights: ("min_authors", "rate", "balance", "hint_value", "levels"),
+    UnusualDay: ("half_life", "memory", "period", "saturation", "strength", "freedom", "warm_up"),
+    Wave: ("half_life", "ratio", "chance", "warm_up"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, names in PARAMETERS.items() for name in names]
+)
+def test_no_parameter_is_no_number(kind: type, name: str) -> None:
+    with pytest.raises(ValueError, match="nan"):
+        kind(**{name: math.nan})
+
+
+@pytest.mark.parametrize("kind", [BlindSpot, Silence])
+def test_ratios_are_numbers_above_1(kind: type) -> None:
+    for ratios in ((2.0, math.nan), (math.nan, 2.0), (1.0,), ()):
+        with pytest.raises(ValueError, match="each must be above 1"):
+            kind(ratios=ratios)
