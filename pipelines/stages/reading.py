@@ -15,9 +15,10 @@ _PAIR = np.uint64(PAIR)
 _LONGEST = 4
 BRIDGE = 2
 """Stop words that may stand between the two words of a pair: `panne de la caisse`."""
-_COPY_WORDS = 12
-"""Words that the two longest clauses of a text hold at least for it to be known again as a copy: short
-remarks repeat by chance."""
+_COPY_WORDS = 8
+"""Words that the two longest clauses of a text hold at least for it to be known again as a copy: shorter
+remarks repeat by chance. Of messages of eight words and more that customers write to companies, hardly any
+two are equal but copies."""
 
 
 @dataclass(frozen=True, slots=True)
