@@ -51,12 +51,16 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one benchmark measured. notes: what a reader of the table must know."""
+    """What one benchmark measured. notes: what a reader of the table must know.
+
+    listing: what the table sums up, one by one, where that is to be read too; printed before it.
+    """
 
     title: str
     rows: Sequence[Row]
     figures: Sequence[Figure]
     notes: Sequence[str] = ()
+    listing: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ def main(name: str, about: str, run: Callable[[Options], Report], argv: Sequence
 def show(report: Report) -> None:
     """Print the table, its notes and its figures."""
     console = _console()
+    if report.listing:
+        console.print(_table("", report.listing))
     console.print(_table(report.title, report.rows))
     for note in report.notes:
         console.print(f"  {note}", style="dim", markup=False, highlight=False)
@@ -136,9 +142,10 @@ def _as_json(report: Report, asked: Options) -> dict[str, Any]:
         "texts": asked.texts,
         "seed": SEED,
         "machine": machine(),
-        "rows": [{name: _rounded(value) for name, value in row.items()} for row in report.rows],
+        "rows": [*map(_rounded_row, report.rows)],
         "figures": [figure.as_json() for figure in report.figures],
         "notes": list(report.notes),
+        **({"listing": [*map(_rounded_row, report.listing)]} if report.listing else {}),
     }
 
 
@@ -156,6 +163,10 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     return table
+
+
+def _rounded_row(row: Row) -> dict[str, str | int | float | None]:
+    return {name: _rounded(value) for name, value in row.items()}
 
 
 def _rounded(value: str | int | float | None) -> str | int | float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks._report import write_json
 from benchmarks._together import run_all
 
-NAMES = ("noufaily", "drift", "sentiment", "budget", "absence", "unusual_day", "novelty", "seeds")
+NAMES = ("noufaily", "drift", "sentiment", "budget", "absence", "unusual_day", "novelty", "metro", "seeds")
 RESULTS = Path("bench-results", "quality.json")
 
 
