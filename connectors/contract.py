@@ -100,7 +100,8 @@ class SourceFile:
 
     name: how records call the file; members of an archive are `name/member`.
     ending: looks at the file, OSError where it cannot. beside: files that say something of this one, whether
-    they are there or not.
+    they are there or not. read_on: given the place of a record, its first byte and its line, the records from
+    there on, as `read` gives them; None where only `read` can.
     """
 
     path: Path
@@ -108,6 +109,7 @@ class SourceFile:
     read: Callable[[], Iterator[Record]]
     ending: Callable[[], Ending]
     beside: tuple[Path, ...] = ()
+    read_on: Callable[[int, int], Iterator[Record]] | None = None
 
 
 class FileSource(Source, Protocol):

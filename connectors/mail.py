@@ -59,7 +59,11 @@ class Mail:
                 continue
             name = files.relative_name(self._base, path)
             yield SourceFile(
-                path, name, partial(mail_boxes.read, path, name), partial(mail_boxes.ending, path)
+                path,
+                name,
+                partial(mail_boxes.read, path, name),
+                partial(mail_boxes.ending, path),
+                read_on=partial(mail_boxes.read_on, path, name),
             )
 
     def parse(self, record: Record) -> Outcome:

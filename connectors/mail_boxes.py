@@ -40,6 +40,16 @@ def read(path: Path, name: str) -> Iterator[Record]:
         yield Record(name, 0, unread("unreadable", error.strerror or type(error).__name__))
 
 
+def read_on(path: Path, name: str, offset: int, line: int) -> Iterator[Record]:
+    """As `read`, of an mbox, from a message on: the one whose `From ` line is at this byte, on this line."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(offset)
+            yield from _split_mbox(stream.readline(_LINE_BYTES), stream, name, number=line)
+    except OSError as error:
+        yield Record(name, 0, unread("unreadable", error.strerror or type(error).__name__))
+
+
 def ending(path: Path) -> Ending:
     """A mailbox of several messages ends each with a blank line. Raises OSError where it cannot be read."""
     with path.open("rb") as stream:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -188,6 +189,35 @@ def test_a_full_disk_is_told_once_waited_for_and_loses_nothing(
     assert len(told) == 2
     assert "the disk is full: free some space" in told[0]
     assert place.texts() == ["un"]
+    assert list(place.log.verify()) == []
+
+
+def test_a_segment_the_kernel_refuses_is_waited_for_and_written_whole(
+    follow_time: ModuleType, place: Any
+) -> None:
+    place.write("avis/a.csv", follow_time.HEADER + "".join(follow_time.row(str(n)) for n in range(300)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with place.writer() as log:
+        follower = place.follower(log, follow_time.SURVEY)
+        left: list[list[str]] = []
+
+        def pause(seconds: float) -> None:
+            left.append(sorted(file.name for file in place.folder.rglob("0000*")))
+            if len(left) == 3:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            place.pass_time(seconds)
+
+        place.pause = pause
+        try:
+            # Less than the core file needs: the write fails in its middle, as on a disk that fills up.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1500, hard))
+            follower.step()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert left == [[], [], []]
+    assert len(place.said) == 2
+    assert "cannot write the event log" in place.said[0]
+    assert place.texts() == [str(n) for n in range(300)]
     assert list(place.log.verify()) == []
 
 

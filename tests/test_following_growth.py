@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.contract import Accounting
+from connectors.contract import Accounting, SourceFile
+from connectors.following.growth import start_of_line
+from connectors.sources import open_sources
 
 
 @pytest.fixture
@@ -192,6 +194,86 @@ def test_a_file_written_anew_counts_as_for_one_ingest(follow_time: ModuleType, p
         running.after(5)
         place.write("avis/b.csv", header + row("un") + row("trois"))
         assert running.after(0) == ["un", "un", "deux", "un", "trois"]
+
+
+FORMS: dict[str, bytes] = {
+    "plain.csv": b'date;lieu;avis\n31/05/2024;nord;un\n\n05/06/2024;nord;"deux\nlignes"\n1;2\n',
+    "windows.csv": "date,lieu,avis\r\n31/05/2024,nord,été\r\n30/05/2024,sud,café\r\n".encode("cp1252"),
+    "marked.csv": "\ufeffdate;lieu;avis\n31/05/2024;nord;à\n30/05/2024;nord;é\n".encode(),
+    "quote.csv": b'date;lieu;avis\n31/05/2024;nord;"open\n30/05/2024;nord;un\n30/05/2024;nord;deux\n',
+    "rows.jsonl": b'{"date": "31/05/2024", "avis": "un"}\n\n{"date": 3}\n[1]\n{"avis": "deux"}\n',
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_reading_on_gives_what_reading_gives(follow_time: ModuleType, place: Any, name: str) -> None:
+    place.write(f"avis/{name}", FORMS[name])
+    (source,) = open_sources([follow_time.SURVEY], base=place.folder, zone="Europe/Paris")
+    check_reading_on(next(source.source.files()))
+
+
+def test_reading_on_in_a_mailbox_gives_what_reading_gives(follow_time: ModuleType, place: Any) -> None:
+    body = "un\n\nFrom here on it is better\n"
+    content = follow_time.message(body, number=1) + "".join(
+        follow_time.message(str(n), number=n) for n in range(2, 5)
+    )
+    place.write("mail/a.mbox", "\n" + content.replace("\n", "\r\n"))
+    (source,) = open_sources([follow_time.MAIL], base=place.folder, zone="Europe/Paris")
+    check_reading_on(next(source.source.files()))
+
+
+def check_reading_on(file: SourceFile) -> None:
+    records = list(file.read())
+    assert len(records) > 1
+    assert file.read_on is not None
+    place: tuple[int, int] | None = (0, 1)
+    for number, record in enumerate(records):
+        assert place is not None
+        place = start_of_line(file.path, place, record.line)
+        assert place is not None
+        assert list(file.read_on(*place)) == records[number:]
+
+
+def test_where_bytes_do_not_tell_lines_a_file_is_read_from_its_first_record(
+    follow_time: ModuleType, place: Any
+) -> None:
+    rows = [follow_time.row(text) for text in ("un", "deux", "trois")]
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.csv", (follow_time.HEADER + "".join(rows)).encode("utf-16"))
+        place.write("avis/b.csv", (follow_time.HEADER + "".join(rows)).replace("\n", "\r"))
+        assert len(running.after(0)) == 6
+        place.write("avis/a.csv", follow_time.row("quatre").encode("utf-16-le"), more=True)
+        place.write("avis/b.csv", follow_time.row("quatre").replace("\n", "\r"), more=True)
+        running.after(0)
+    # Of the six rows that were there twice, the second ones are events of their own.
+    assert sorted(place.texts()) == sorted(["un", "deux", "trois", "quatre"] * 2)
+    assert place.told("avis") == Accounting(read=8, events=8)
+
+
+def test_a_grown_file_is_read_on_and_not_again(
+    follow_time: ModuleType, place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from connectors.tables import csv_rows
+
+    cut: list[int] = []
+    rows = csv_rows._Cutter.rows
+
+    def counted(self: Any) -> Any:
+        for row in rows(self):
+            cut.append(row[0])
+            yield row
+
+    with place.writer() as log:
+        running = Running(place, log, follow_time.SURVEY)
+        place.write("avis/a.csv", follow_time.HEADER + "".join(follow_time.row(str(n)) for n in range(3000)))
+        running.after(0)
+        monkeypatch.setattr(csv_rows._Cutter, "rows", counted)
+        place.write("avis/a.csv", follow_time.row("neuf"), more=True)
+        assert running.after(0)[3000:] == ["neuf"]
+    # Headers, the thousand rows that tell how dates read, the last row taken and the new one.
+    assert len(cut) == 1 + 1000 + 1 + 2
+    assert cut[-2:] == [3001, 3002]
 
 
 CONTENTS = st.sampled_from(["un", "deux", "trois"])

@@ -1,4 +1,4 @@
-"""The service killed at random moments under load: no event lost, none twice, the accounting closes.
+"""The service killed at random moments under load, on clocks that jump: nothing lost, nothing twice.
 
 One process imports what the service needs and makes a child for each run, so that a run starts at once.
 Moments are seeded: a number of commits to wait for, then a fraction of a second.
@@ -53,22 +53,35 @@ perimeter = "siège"
 """
 SERVICE = """
 import os, sys
+from datetime import datetime, timedelta
 import connectors.following, connectors.mail, connectors.quarantine, connectors.tables, watchfiles
 from connectors import ingest
 from connectors.following import follower
+from pipelines import workspace
 from pipelines.cli import app
-from pipelines.workspace import Workspace
 
 ingest.CHUNK_ROWS, follower.SEGMENT_S = 15, 0.01
-for _ in sys.stdin:
+
+class Shifted(datetime):
+    ahead = 0
+
+    @classmethod
+    def now(cls, zone=None):
+        return datetime.now(zone) + timedelta(seconds=cls.ahead)
+
+workspace.datetime = Shifted
+for line in sys.stdin:
     child = os.fork()
     if not child:
+        Shifted.ahead = int(line)
         os.dup2(2, 1)
         app(["ingest", "--follow", "--json", "--settings", sys.argv[1]])
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 LONGEST_S = 120.0
+AHEAD = (0, 20, -3600, -2 * 86400)
+"""Wall clocks jump from one run to the next, seconds. Not far ahead: that makes files seem to be at rest."""
 
 
 class Services:
@@ -80,8 +93,9 @@ class Services:
         assert process.stdout is not None
         self._orders, self._answers = process.stdin, process.stdout
 
-    def start(self) -> int:
-        self._orders.write("run\n")
+    def start(self, ahead: int = 0) -> int:
+        """Start a service whose wall clock is some seconds ahead; its process."""
+        self._orders.write(f"{ahead}\n")
         self._orders.flush()
         return int(self._answers.readline())
 
@@ -178,7 +192,7 @@ def check_killed(folder: Path, follow_time: ModuleType, *, seed: int, kills: int
     with services(folder) as service:
         for _ in range(kills):
             writers.write(60)
-            pid, before = service.start(), manifests(folder)
+            pid, before = service.start(moments.choice(AHEAD)), manifests(folder)
             wanted = moments.randrange(6)
             if wanted:
                 service.until(partial(has_manifests, folder, before + wanted))

@@ -210,7 +210,7 @@ class Follower:
 
     def _read_file(self, followed: _Followed, file: SourceFile) -> None:
         mending = self._mending(followed, file)
-        read = partial(_watched, mending, file) if mending else file.read
+        read = partial(_watched, mending, file) if mending else None
         part = followed.growth.part_of(file)
         for chunk in chunks(followed.growth.fresh(file, read), size_of):
             self._take(followed, chunk, part)

@@ -40,17 +40,54 @@ class Waits:
     patience_s: float = 60.0
 
 
+class _Prefix:
+    """The first bytes of a file, by their hash."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._hash = xxhash.xxh3_128()
+
+    def begins(self, path: Path) -> bool:
+        """Whether the file still begins with these bytes, if there are any."""
+        found = xxhash.xxh3_128()
+        return 0 < self._size == _update(found, path, 0, self._size) and found.digest() == self._hash.digest()
+
+    def grow(self, path: Path, size: int) -> None:
+        """Take in the bytes up to a size; a file that has fewer by now will not begin with these."""
+        self._size += _update(self._hash, path, self._size, size)
+        if self._size < size:
+            self._size = 0
+
+
+def _update(found: xxhash.xxh3_128, path: Path, start: int, end: int) -> int:
+    """Hash the bytes of a file from start to end; how many there were."""
+    left = end - start
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            while left > 0 and (block := file.read(min(_BLOCK, left))):
+                found.update(block)
+                left -= len(block)
+    except OSError:
+        pass
+    return end - start - left
+
+
 @dataclass(slots=True)
 class _Position:
-    """How far one file was read. part: its name towards admission. Times are of the monotonic clock."""
+    """How far one file was read. part: its name towards admission. Times are of the monotonic clock.
+
+    last: hash of the last record taken. mark: its first byte and its line; None where no byte tells lines.
+    """
 
     part: int
     seen: Version
     changed_at: float
     taken: int = 0
     read: Version | None = None
-    prefix: tuple[int, bytes] = (0, b"")
+    prefix: _Prefix = field(default_factory=_Prefix)
     last: bytes = b""
+    mark: tuple[int, int] | None = (0, 1)
     held: tuple[int, float] | None = None
     due: float | None = None
     not_before: float = 0.0
@@ -97,10 +134,10 @@ class Growth:
         """When a file is worth a look although nothing changes, on the monotonic clock."""
         return min((p.due for p in self._positions.values() if p.due is not None), default=None)
 
-    def fresh(self, file: SourceFile, read: Callable[[], Iterator[Record]]) -> Iterator[Record]:
+    def fresh(self, file: SourceFile, read: Callable[[], Iterator[Record]] | None = None) -> Iterator[Record]:
         """The whole records not taken before; they count as taken once the iterator is exhausted.
 
-        read: the file's records from the first.
+        read: what to read the file with, from its first record, if not with the source's own means.
         """
         position, started = self._positions[file.path], self.monotonic()
         version = version_of(file)
@@ -116,9 +153,9 @@ class Growth:
             position.due = position.changed_at + wait
             return
         changed = position.taken and position.read != version
-        if changed and not _only_grew(file.path, ending, position):
+        if changed and (ending is Ending.DOCUMENT or not position.prefix.begins(file.path)):
             self._start_anew(position)
-        records = self._after_taken(position, read)
+        records = self._after_taken(file, position, ending, read)
         skipped_in, last_taken = self.monotonic() - started, None
         for record, last in _with_last(records):
             due = self._held_until(file, position, record, ending, version, last=last)
@@ -132,23 +169,33 @@ class Growth:
         if last_taken is not None:
             position.last = _digest_of(last_taken)
         if ending is not Ending.DOCUMENT:
-            position.prefix = size, _hash_of(file.path, size)
+            position.prefix.grow(file.path, size)
+            if last_taken is not None and position.mark is not None:
+                position.mark = start_of_line(file.path, position.mark, last_taken.line)
         position.not_before = self.monotonic() + _PACE * skipped_in
 
-    def _after_taken(self, position: _Position, read: Callable[[], Iterator[Record]]) -> Iterator[Record]:
+    def _after_taken(
+        self,
+        file: SourceFile,
+        position: _Position,
+        ending: Ending,
+        read: Callable[[], Iterator[Record]] | None,
+    ) -> Iterator[Record]:
         """The records from the position on; all of them if the last one taken is not what it was."""
-        if not position.taken:
-            return read()
-        records = islice(read(), position.taken - 1, None)
-        last = next(records, None)
-        if last is not None and _digest_of(last) == position.last:
-            return records
-        self._start_anew(position)
-        return read()
+        if position.taken:
+            if file.read_on and position.mark and not read and ending is not Ending.DOCUMENT:
+                records = file.read_on(*position.mark)
+            else:
+                records = islice((read or file.read)(), position.taken - 1, None)
+            last = next(records, None)
+            if last is not None and _digest_of(last) == position.last:
+                return records
+            self._start_anew(position)
+        return (read or file.read)()
 
     def _start_anew(self, position: _Position) -> None:
         self.forget(position.part)
-        position.taken, position.held = 0, None
+        position.taken, position.held, position.mark, position.prefix = 0, None, (0, 1), _Prefix()
 
     def _is_due(self, path: Path, version: Version) -> bool:
         now, position = self.monotonic(), self._positions.get(path)
@@ -232,22 +279,24 @@ def _version(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _only_grew(path: Path, ending: Ending, position: _Position) -> bool:
-    size, digest = position.prefix
-    return ending is not Ending.DOCUMENT and size > 0 and _hash_of(path, size) == digest
+def start_of_line(path: Path, known: tuple[int, int], line: int) -> tuple[int, int] | None:
+    """First byte and number of a line, counted from one whose place is known.
 
-
-def _hash_of(path: Path, size: int) -> bytes:
-    """Hash of the first bytes of a file; of fewer where it is shorter or cannot be read."""
-    found, left = xxhash.xxh3_128(), size
+    None where a byte does not tell where lines end: in UTF-16, and with carriage returns alone.
+    """
+    offset, number = known
     try:
         with path.open("rb") as file:
-            while left > 0 and (block := file.read(min(_BLOCK, left))):
-                found.update(block)
-                left -= len(block)
+            file.seek(offset)
+            while number < line:
+                content = file.readline()
+                if not content.endswith(b"\n") or b"\0" in content or b"\r" in content[:-2]:
+                    return None
+                offset += len(content)
+                number += 1
     except OSError:
-        return b""
-    return found.digest() if not left else b""
+        return None
+    return (offset, line) if number == line else None
 
 
 def _digest_of(record: Record) -> bytes:

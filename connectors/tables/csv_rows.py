@@ -8,7 +8,7 @@ from typing import TextIO
 
 from connectors.source_settings import TableSource
 from connectors.tables.detect import find_delimiter, open_text, usual_width
-from connectors.tables.rows import RAW, FileError, Header, Row, faulty, wanted_columns
+from connectors.tables.rows import RAW, FileError, Header, Row, Start, faulty, wanted_columns
 
 MOST_CHARACTERS = 1 << 22
 """A longer row is taken for a quote left open, or for something that is not a table."""
@@ -33,9 +33,10 @@ class _Broken:
         self.detail = detail
 
 
-def read_csv(path: Path, settings: TableSource) -> Iterator[Row]:
+def read_csv(path: Path, settings: TableSource, start: Start | None = None) -> Iterator[Row]:
     """Rows of one file, each with the physical line it starts on; blank lines are not rows.
 
+    start: the row to begin with, where not the first.
     Raises FileError where the header is broken or lacks a configured column, OSError from the file system.
     """
     stream, sample = open_text(path, settings.encoding)
@@ -49,6 +50,8 @@ def read_csv(path: Path, settings: TableSource) -> Iterator[Row]:
         if header is None:
             return
         cutter.width = len(header.names)
+        if start is not None:
+            cutter.go_to(start)
         for line, cells in cutter.rows():
             if isinstance(cells, _Broken):
                 yield line, faulty("bad_row", cells.detail) | {RAW: cells.line}
@@ -87,6 +90,13 @@ class _Cutter:
         self._again: deque[str] = deque()
         self._taken: list[str] = []
         self._line = 0
+
+    def go_to(self, start: Start) -> None:
+        """Go on with a row elsewhere in the file."""
+        offset, line = start
+        self._stream.seek(offset)
+        self._again.clear()
+        self._line = line - 1
 
     def rows(self) -> Iterator[tuple[int, Cells | _Broken]]:
         """Rows from here to the end, each with the line it starts on."""

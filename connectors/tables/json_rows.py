@@ -17,6 +17,7 @@ from connectors.tables.rows import (
     FileError,
     Payload,
     Row,
+    Start,
     faulty,
     names_of,
     wanted_columns,
@@ -53,15 +54,21 @@ def read_json(path: Path, settings: TableSource) -> Iterator[Row]:
         yield line, _payload(item)
 
 
-def read_jsonl(path: Path, settings: TableSource) -> Iterator[Row]:
-    """Rows of a file with one JSON object a line, with their physical lines; blank lines are not rows."""
+def read_jsonl(path: Path, settings: TableSource, start: Start | None = None) -> Iterator[Row]:
+    """Rows of a file with one JSON object a line, with their physical lines; blank lines are not rows.
+
+    start: the row to begin with, where not the first.
+    """
     stream, _ = open_text(path, settings.encoding)
+    offset, line = start or (0, 1)
     with stream:
-        yield from _lines(stream)
+        if offset:
+            stream.seek(offset)
+        yield from _lines(stream, before=line - 1)
 
 
-def _lines(stream: TextIO) -> Iterator[Row]:
-    number = 0
+def _lines(stream: TextIO, *, before: int = 0) -> Iterator[Row]:
+    number = before
     while text := stream.readline(MOST_CHARACTERS):
         number += 1
         if len(text) == MOST_CHARACTERS and not text.endswith("\n"):

@@ -15,6 +15,8 @@ from connectors.values import shape
 
 Payload = dict[str, Any]
 Row = tuple[int, Payload]
+Start = tuple[int, int]
+"""Where a row of a file of lines starts: its first byte, and its line from 1."""
 
 FAULT = "vigie:fault"
 """Why the row, or the file, cannot be read: one of the source's reasons."""

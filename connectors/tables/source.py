@@ -13,7 +13,7 @@ from connectors.tables.detect import Format, format_of, is_blank
 from connectors.tables.json_rows import read_json, read_jsonl
 from connectors.tables.mapping import RowParser, lookup
 from connectors.tables.parquet_rows import read_parquet
-from connectors.tables.rows import DAY_FIRST, EMPTY_FILE, FileError, Row, faulty
+from connectors.tables.rows import DAY_FIRST, EMPTY_FILE, FileError, Row, Start, faulty
 from connectors.tables.workbook_rows import read_workbook
 from connectors.values import day_first_of
 
@@ -23,6 +23,10 @@ _READERS: Mapping[Format, Callable[[Path, TableSource], Iterator[Row]]] = {
     "json": read_json,
     "jsonl": read_jsonl,
     "parquet": read_parquet,
+}
+_LINE_READERS: Mapping[Format, Callable[[Path, TableSource, Start | None], Iterator[Row]]] = {
+    "csv": read_csv,
+    "jsonl": read_jsonl,
 }
 _SAMPLE_ROWS = 1000
 
@@ -65,7 +69,8 @@ class Table:
         """Every file in order of path; SourceError if the configured place is not there."""
         for path in expand(self._base, self._settings.path):
             name = relative_name(self._base, path)
-            yield SourceFile(path, name, partial(self._records, path, name), partial(_ending, path))
+            read = partial(self._records, path, name)
+            yield SourceFile(path, name, read, partial(_ending, path), read_on=read)
 
     def parse(self, record: Record) -> Outcome:
         """The outcome of one row, by its payload alone."""
@@ -73,14 +78,24 @@ class Table:
             return Rejected("bad_row", "the record is not a row of a table")
         return self._parser.parse(record.payload)
 
-    def _records(self, path: Path, name: str) -> Iterator[Record]:
-        for line, payload in self._with_day_first(self._rows(path)):
-            yield Record(name, line, payload)
+    def _records(self, path: Path, name: str, offset: int = 0, line: int = 1) -> Iterator[Record]:
+        """The file's records, or those from a row on that starts at this byte, on this line.
 
-    def _rows(self, path: Path) -> Iterator[Row]:
+        Rows are marked with how 03/04/2024 reads in this file, if its first thousand rows tell.
+        """
+        rows = self._rows(path)
+        sample = list(islice(rows, _SAMPLE_ROWS))
+        day_first = day_first_of(self._dates(sample))
+        wanted = self._rows(path, (offset, line)) if offset else chain(sample, rows)
+        for number, payload in wanted:
+            if day_first is not None:
+                payload[DAY_FIRST] = day_first
+            yield Record(name, number, payload)
+
+    def _rows(self, path: Path, start: Start | None = None) -> Iterator[Row]:
         """Rows of one file; what stops the reading is a row itself, rejected, with line 0.
 
-        A file without anything in it is a row too, set aside.
+        A file without anything in it is a row too, set aside. start: in a file of lines, the first row.
         """
         try:
             if is_blank(path):
@@ -89,22 +104,14 @@ class Table:
             form = format_of(path)
             if form not in _READERS:
                 raise FileError("unreadable_file", "a zip archive without a workbook; unpack it")
-            yield from _READERS[form](path, self._settings)
+            if start is not None and form in _LINE_READERS:
+                yield from _LINE_READERS[form](path, self._settings, start)
+            else:
+                yield from _READERS[form](path, self._settings)
         except FileError as fault:
             yield 0, faulty(fault.reason, fault.detail)
         except OSError as error:
             yield 0, faulty("unreadable_file", f"{error.strerror or type(error).__name__}")
-
-    def _with_day_first(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """Rows marked with how 03/04/2024 reads in this file, if its first thousand rows tell."""
-        sample = list(islice(rows, _SAMPLE_ROWS))
-        day_first = day_first_of(self._dates(sample))
-        if day_first is None:
-            yield from chain(sample, rows)
-            return
-        for line, payload in chain(sample, rows):
-            payload[DAY_FIRST] = day_first
-            yield line, payload
 
     def _dates(self, sample: Sequence[Row]) -> Iterator[str]:
         cells = (lookup(payload, key) for _, payload in sample for key in self._parser.date_keys)
@@ -112,4 +119,4 @@ class Table:
 
 
 def _ending(path: Path) -> Ending:
-    return Ending.LINES if format_of(path) in ("csv", "jsonl") else Ending.DOCUMENT
+    return Ending.LINES if format_of(path) in _LINE_READERS else Ending.DOCUMENT
