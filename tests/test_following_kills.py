@@ -35,6 +35,7 @@ languages = ["fr"]
 [follow]
 poll = "1s"
 settle = "1s"
+patience = "1h"
 segment_rows = 40
 
 [[source]]
