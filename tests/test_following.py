@@ -279,6 +279,17 @@ def test_two_sources_share_segments_and_each_has_its_account(follow_time: Module
     assert [entry.reason for entry in place.quarantine.entries()] == ["no_perimeter"]
 
 
+def test_entries_of_quarantine_expire_while_it_runs(follow_time: ModuleType, place: Any) -> None:
+    with place.writer() as log:
+        follower = place.follower(log, follow_time.SURVEY)
+        place.write("avis/a.csv", follow_time.HEADER + "hier;nord;rien\n")
+        follower.step()
+        for left in (1, 1, 0):
+            place.pass_time(14 * 86_400)
+            follower.step()
+            assert len(list(place.quarantine.entries())) == left
+
+
 def test_a_service_started_again_leaves_the_log_as_it_is(follow_time: ModuleType, place: Any) -> None:
     place.write("avis/a.csv", follow_time.HEADER + follow_time.row("un") + "hier;nord;rien\n;;\n")
     for _ in range(2):

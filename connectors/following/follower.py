@@ -146,7 +146,7 @@ class Follower:
         self._pending = Pending()
         self._resolved: list[str] = []
         self._zone = zone
-        self._compact_at = clock.monotonic()
+        self._house_at = clock.monotonic()
         self._last_commit = clock.monotonic() - SEGMENT_S
         self._wall = clock.now()
         self._admitted: datetime | None = None
@@ -180,7 +180,7 @@ class Follower:
         self._beat()
         self._mend()
         answer(self._log, self._say)
-        self._compact()
+        self._keep_house()
         self._tell()
         return 0.0 if self._clock.stopping() else self._idle_s()
 
@@ -324,16 +324,20 @@ class Follower:
             self._quarantine.remove(self._resolved)
             self._resolved = []
 
-    def _compact(self) -> None:
-        """Merge a little of what closed days left, if nothing waits; then not before the next tick."""
+    def _keep_house(self) -> None:
+        """Merge a little of what closed days left, if nothing waits; then no more before the next tick.
+
+        Once a tick, entries of quarantine that expired and files that were replaced go.
+        """
         now = self._clock.monotonic()
-        if not self._live or self._pending.rows or now < self._compact_at:
+        if not self._live or self._pending.rows or now < self._house_at:
             return
         merged = compact(self._log, zone=self._zone, say=self._say, most=1)
         self.status.compactions += len(merged)
         if not merged:
             self._log.remove_replaced(keep=KEPT)
-            self._compact_at = now + self._limits.tick.total_seconds()
+            self._quarantine.purge(self._clock.now())
+            self._house_at = now + self._limits.tick.total_seconds()
 
     def _total(self) -> Accounting:
         return reduce(add, self.status.accounts.values(), Accounting())
@@ -353,7 +357,7 @@ class Follower:
 
     def _idle_s(self) -> float:
         """Until the next look at the sources, a file's due time, or the next segment's turn."""
-        waits = [self._limits.poll_s, max(0.0, self._compact_at - self._clock.monotonic())]
+        waits = [self._limits.poll_s, max(0.0, self._house_at - self._clock.monotonic())]
         if any(followed.has_news for followed in self._sources):
             waits.append(SEGMENT_S - self._since_commit())
         now = self._clock.monotonic()

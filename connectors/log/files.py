@@ -107,7 +107,7 @@ class LogFiles:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise LogError(
                 f"{self.name(path)}: the segment is missing or damaged ({reason}): "
-                "restore it from a copy of the log"
+                "restore it from a copy of the log; `vigie log set-aside` goes on without a damaged one"
             ) from error
 
     def _generations(self) -> list[int]:
