@@ -9,7 +9,7 @@ import typer
 
 from pipelines.cli.engines import EngineName, open_engine
 from pipelines.cli.options import AsJson, Lang, Language, language
-from pipelines.cli.output import plural, print_json, progress
+from pipelines.cli.output import plural, print_json, progress, warn
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,8 +37,10 @@ def demo(
 
     Generated data: no real customer, agent or company is in it.
     """
+    from pipelines.cli.demo_alerts import Mailed, mail_the_story
     from pipelines.demo.run import run_demo
 
+    mailed: list[Mailed] = []
     engine = open_engine(EngineName.BEAM, workers=workers, runner=None, beam_options=(), verbose=False)
     with ExitStack() as stack:
         place = (
@@ -53,6 +55,10 @@ def demo(
             engine=engine,
             stage=lambda words: bars.update(task, description=words),
             progress=lambda events, total: bars.update(task, completed=events, total=total),
+            # Mails that are gone with their folder are nobody's.
+            use=None
+            if once
+            else lambda workspace, store: mailed.append(mail_the_story(workspace, store, say=warn)),
         )
         bars.stop()
         if picture is not None:
@@ -63,6 +69,12 @@ def demo(
         _show(done, language(lang))
         if not once:
             typer.echo(f"\nGo on with: vigie signals show ID --settings {place / 'vigie.toml'}")
+        for one in mailed:
+            typer.echo(
+                f"Alerts: {plural(one.mails, 'mail')} to the regions' managers and the head office are in "
+                f"{one.folder}: open the .eml files.\n"
+                f"Their links are answered by: vigie serve --settings {place / 'vigie.toml'}"
+            )
 
 
 def draw(done: "Demo") -> str:

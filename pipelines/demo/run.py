@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.contract import Accounting
 from connectors.errors import SettingsError
+from connectors.store import Store
 from pipelines.demo.compare import Comparison, compare
 from pipelines.demo.generate import generate
 from pipelines.demo.story import Story
@@ -72,11 +73,19 @@ class Demo:
 
 
 def run_demo(
-    folder: Path, *, seed: int, texts: int, engine: Engine, stage: Stage, progress: Callable[[int, int], None]
+    folder: Path,
+    *,
+    seed: int,
+    texts: int,
+    engine: Engine,
+    stage: Stage,
+    progress: Callable[[int, int], None],
+    use: Callable[[Workspace, Store], None] | None = None,
 ) -> Demo:
     """Run the demo in a folder, which must be empty, new, or one that an earlier demo wrote.
 
-    progress: events replayed, and in all. Raises SettingsError for a folder that holds anything else.
+    progress: events replayed, and in all. use: receives the store while it is open.
+    Raises SettingsError for a folder that holds anything else.
     """
     began = time.monotonic()
     _make_room(folder)
@@ -93,6 +102,8 @@ def run_demo(
             use=lambda done: publish(workspace, done, store, started_at=started_at),
             progress=progress,
         )
+        if use is not None:
+            use(workspace, store)
     comparison = compare(story, replayed.signals, workspace.secret)
     return Demo(story, workspace, accounts, replayed, comparison, time.monotonic() - began)
 

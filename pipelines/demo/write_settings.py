@@ -36,6 +36,10 @@ dsn = ""
 # Forty-four weeks of history to learn from, judged from there on: in a first year, every season is news.
 warm_up_days = {STORY_DAY}
 
+[alerts]
+sender = "Vigie (données fictives, generated data) <vigie@{ROOT}.example>"
+mailbox = "mailbox"
+
 [[source]]
 name = "mail"
 kind = "mail"
