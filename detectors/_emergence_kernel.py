@@ -14,9 +14,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 LEARNED, FIRST_BUCKET, NEXT_BUCKET, WEIGHT, EXPOSURE, TESTS, TEST_WEIGHT = range(7)
-TOTALS = 7
+CROSSINGS, HIGH_CROSSINGS, HEARD, SPAN = range(7, 11)
+TOTALS = 11
 """Totals of a perimeter: buckets learned, number of the first and of the next one, discounted exposure as of
-the last one, plain exposure so far, discounted tests and buckets."""
+the last one, plain exposure so far, discounted tests and buckets; discounted crossings of CROSSING and of
+HIGH_CROSSING, and the exposure and the buckets, silent ones too, in which they were counted."""
+CROSSING, HIGH_CROSSING = 3.0, 6.0
+"""Evidence that episodes cross often enough to be counted, and evidence that tells how seldom more is."""
+CROSSINGS_LAST = 4.0
+"""Half-lives of the rest that a crossing weighs half after: they are few, and habits of a perimeter last."""
 
 
 class State(NamedTuple):
@@ -101,6 +107,7 @@ class Constants(NamedTuple):
     dispersion: float
     longest: float
     warm_up: int
+    rehearsal: int
     least: int
     follow: int
     ratios: NDArray[np.float64]
@@ -221,12 +228,18 @@ def extent(features: Any, counts: Any) -> Any:
 
 
 @njit(cache=True)
-def restart(state: Any, features: Any, salts: Any) -> None:
-    """End the running episodes of some features, and follow them from their last mention on."""
+def restart(state: Any, totals: Any, features: Any, salts: Any, slots: Any) -> None:
+    """End the running episodes of some features, and follow them from their last mention on.
+
+    What is told is no chance: its crossings do not count.
+    """
     for i in range(features.size):
         key = _key(features[i], salts[i])
         place = _find(state.ids, key)
         if state.ids[place] == key:
+            for column, level in ((CROSSINGS, CROSSING), (HIGH_CROSSINGS, HIGH_CROSSING)):
+                if state.evidence[place] >= level:
+                    totals[slots[i], column] = max(0.0, totals[slots[i], column] - 1.0)
             state.evidence[place] = 0.0
             state.followed[place] = state.last[place]
 
@@ -304,7 +317,9 @@ def step(
         gap = number - (total[NEXT_BUCKET] - 1)
         weight = 0.0 if first else total[WEIGHT] * math.exp(gap * constants.log_decay)
         before = total[EXPOSURE]
-        judged = number - (number if first else total[FIRST_BUCKET]) >= constants.warm_up
+        age = number - (number if first else total[FIRST_BUCKET])
+        judged, rehearsed = age >= constants.warm_up, age >= constants.warm_up - constants.rehearsal
+        crossings = high_crossings = 0
         for i in range(heard.starts[group], heard.starts[group + 1]):
             ahead = (i - heard.starts[group]) % _AHEAD
             if ahead == 0:
@@ -343,7 +358,7 @@ def step(
             everything = looked_at[group] <= 0.0
             log_e = 0.0
             # No more than expected and nothing running: no ratio above 1 can gain by it.
-            if everything or (judged and not running and y > expected_now and y >= constants.least):
+            if everything or (rehearsed and not running and y > expected_now and y >= constants.least):
                 log_e = _log_ratio(y, expected_now, known, constants, terms)
             evidence = log_e
             if running:
@@ -353,11 +368,17 @@ def step(
                 said, expected = state.authors[place] + y, awaited + usual * exposure
                 if everything or said >= constants.least:
                     evidence = _log_ratio(said, expected, known, constants, terms)
-            if not judged:
+            if not rehearsed:
                 evidence = 0.0
+            if y > 0 and evidence >= CROSSING and said >= constants.least:
+                before_it = 0.0
+                if running and state.authors[place] >= constants.least:
+                    before_it = state.evidence[place]
+                crossings += before_it < CROSSING
+                high_crossings += before_it < HIGH_CROSSING <= evidence
             scores.log_e[i] = log_e
-            scores.evidence[i] = evidence
-            if judged and not everything and said < constants.least:
+            scores.evidence[i] = evidence if judged else 0.0
+            if rehearsed and not everything and said < constants.least:
                 evidence = SOME if _rises(said, expected, known, constants, terms) else 0.0
             scores.since[i] = begun
             scores.observed[i] = said
@@ -389,4 +410,14 @@ def step(
             tests = heard.starts[group + 1] - heard.starts[group]
             total[TESTS] = total[TESTS] * (0.0 if first else decay) + tests
             total[TEST_WEIGHT] = total[TEST_WEIGHT] * (0.0 if first else decay) + 1.0
+            if rehearsed:
+                one = math.exp(constants.log_decay / CROSSINGS_LAST)
+                decay = math.exp(gap * constants.log_decay / CROSSINGS_LAST)
+                silent = 0.0
+                if total[SPAN] > 0.0:
+                    silent = (one - decay) / (1.0 - one) if one < 1.0 else gap - 1.0
+                total[CROSSINGS] = total[CROSSINGS] * decay + crossings
+                total[HIGH_CROSSINGS] = total[HIGH_CROSSINGS] * decay + high_crossings
+                total[HEARD] = total[HEARD] * decay + exposure
+                total[SPAN] = total[SPAN] * decay + silent + 1.0
     return gained

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _emergence_kernel as kernel
-from detectors._emergence_table import EmergenceTable
+from detectors._emergence_table import EmergenceTable, Tails
 from detectors.features import feature_id
 
 Ids = NDArray[np.uint64]
@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 Buckets = NDArray[np.int32]
 
 DEFAULT_RATIOS = (1.5, 3.0, 6.0, 12.0)
+REHEARSAL = 56
+"""Buckets before the end of the warm-up in which evidence is gathered without being told, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,11 @@ class Emergence(AnomalyDetector):
         Rates of ordinary subjects swell and shrink for days, by about 1/sqrt(dispersion) of themselves; an
         episode must be beyond that; above 0, infinite where rates never move.
     warm_up
-        Buckets that are learned without being judged; at least 0.
+        Buckets that are learned without being judged; at least 0. In the last half of them, at most eight
+        weeks, evidence is gathered already, to know how often it rises for nothing.
     least
-        Authors of an episode under which it will not be told; at least 1. See `looked_at`.
+        Authors of an episode under which it will not be told; at least 1. Others do not count as crossings;
+        see `looked_at`.
     follow
         Buckets after an alarm, or after a later mention, in which a feature is followed; at least 1.
     exposure
@@ -219,7 +223,8 @@ class Emergence(AnomalyDetector):
 
         From then on they are followed, as long as they are mentioned every `follow` buckets.
         """
-        self._table.restart(features, np.zeros(features.size, np.uint64))
+        nothing = np.zeros(features.size, np.int64)
+        self._table.restart(features, nothing.astype(np.uint64), nothing)
 
     @property
     def next_bucket(self) -> int:
@@ -236,6 +241,11 @@ class Emergence(AnomalyDetector):
         """Features judged in a bucket, on discounted average."""
         weight = float(self._totals[kernel.TEST_WEIGHT])
         return float(self._totals[kernel.TESTS]) / weight if weight > 0 else 0.0
+
+    @property
+    def tails(self) -> Tails:
+        """How often evidence is reached where nothing happens, shape (1,)."""
+        return self._table.tails(self._table.totals)
 
     @property
     def features(self) -> int:
@@ -320,6 +330,7 @@ class Emergence(AnomalyDetector):
             self.dispersion,
             self.half_life,
             self.warm_up,
+            min(self.warm_up // 2, REHEARSAL),
             self.least,
             self.follow,
             np.array(self.ratios, np.float64),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import _emergence_kernel as kernel
-from detectors._emergence_table import EmergenceTable
+from detectors._emergence_table import EmergenceTable, Tails
 from detectors.emergence import Emergence, EmergenceScores
 from detectors.features import feature_id
 
@@ -113,13 +113,21 @@ class EmergenceTree:
     def restart(self, heard: Heard, entries: NDArray[np.int64]) -> None:
         """Begin the evidence of some entries of a bucket anew, as after an alarm."""
         slots = np.array([self._slot(perimeter) for perimeter in heard.perimeters], np.int64)
-        self._table.restart(heard.features[entries], self._salts_of(slots[heard.owners(entries)]))
+        theirs = slots[heard.owners(entries)]
+        self._table.restart(heard.features[entries], self._salts_of(theirs), theirs)
 
     def tests_per_bucket(self, perimeters: Sequence[str]) -> NDArray[np.float64]:
         """Features judged in a bucket at each perimeter, on discounted average; 0 for one never heard."""
         totals = self._rows(perimeters)
         weights = totals[:, kernel.TEST_WEIGHT]
         return np.divide(totals[:, kernel.TESTS], weights, out=np.zeros(weights.size), where=weights > 0)
+
+    def tails(self, perimeters: Sequence[str]) -> Tails:
+        """How often evidence is reached at each perimeter where nothing happens; the widest comes first.
+
+        What it showed so far says what is usual where another was hardly heard.
+        """
+        return self._table.tails(self._rows(perimeters))
 
     def buckets(self, perimeter: str) -> int:
         """Buckets since the first one learned at a perimeter, 0 for one never heard."""

@@ -88,9 +88,12 @@ class Slow:
         expected += n * (max(begun_rate, rate) if season > 1 else begun_rate)
         first = self.history[0][0] if self.history else bucket
         judged = bucket - first >= given.warm_up
+        rehearsed = bucket - first >= given.warm_up - min(given.warm_up // 2, 56)
+        running = self.log_ratio(observed, expected, begun_known) if rehearsed else 0.0
         return {
             "log_e": log_e,
-            "evidence": self.log_ratio(observed, expected, begun_known) if judged else 0.0,
+            "evidence": running if judged else 0.0,
+            "running": running,
             "rate": rate,
             "since": self.history[place][0] if place < len(self.history) else bucket,
             "observed": observed,
@@ -117,7 +120,7 @@ class Slow:
             judged = scores[feature]
             if y and season > 1:
                 self.in_season[feature, len(self.history)] = judged["rate"]
-            if y and judged["evidence"] > 0:
+            if y and judged["running"] > 0:
                 place = int(judged["place"])
                 self.episodes[feature] = place, judged["begun_rate"], judged["begun_known"]
             elif y:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from detectors._emergence_table import Tails
 from detectors.emergence_tree import EmergenceTree
 from detectors.features import THEME, feature_id
 from detectors.schemas import CANDIDATE, FEATURE_TALLY, SUPPORT
@@ -276,7 +278,7 @@ def test_intent_to_leave_needs_less_evidence_than_other_features() -> None:
         stream.say(day, STORES[0], NEW, leaving)
     found = [row for row in run(stream).candidates.to_pylist() if row["perimeter"] == STORES[0]]
     first = {row["feature"]: row for row in reversed(found)}
-    assert first[leaving]["threshold"] == pytest.approx(DETECTION.threshold(1, SHARES["urgent"]))
+    assert first[leaving]["threshold"] <= DETECTION.threshold(1, SHARES["urgent"])
     assert first[leaving]["threshold"] < first[NEW]["threshold"] - 0.5
     assert first[leaving]["bucket"] <= first[NEW]["bucket"]
 
@@ -291,6 +293,41 @@ def test_the_shares_of_the_budget_are_the_whole_of_it() -> None:
 )
 def test_the_threshold_spends_the_budget(tests: float, alerts: float, expected: float) -> None:
     assert replace(DETECTION, false_alerts=alerts).threshold(tests, 1.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("crossings", "slope", "tests", "expected"),
+    [
+        # A crossing in three is a story: 3 * 0.1 / 3 a day are 36.5 a year, for a budget of 0.7.
+        (0.3, 1.0, 1e6, 3 + math.log(36.5 / 0.7)),
+        # What falls off half as steeply has to be twice as high above the crossing.
+        (0.3, 0.5, 1e9, 3 + 2 * math.log(36.5 / 0.7)),
+        # Never above what the number of tests alone asks for, never under the crossing.
+        (0.3, 1e-3, 10, math.log(3_650 / 0.7)),
+        (math.inf, 1.0, 10, math.log(3_650 / 0.7)),
+        (1e-6, 1.0, 10, 3.0),
+    ],
+)
+def test_thresholds_follow_what_the_past_shows(
+    crossings: float, slope: float, tests: float, expected: float
+) -> None:
+    tails = Tails(np.array([crossings]), np.array([slope]))
+    found = replace(DETECTION, false_alerts=1.0).thresholds(tails, [tests])
+    assert found == [pytest.approx(expected)]
+
+
+def test_an_urgent_theme_has_a_lower_threshold_whatever_that_of_others() -> None:
+    leaving, detection = np.array([NEW, *DETECTION.urgent], np.uint64), replace(DETECTION, false_alerts=1.0)
+    # It may spend 0.04 of the budget, others 0.7, and is one crossing in a hundred: 40 / 7 times more each.
+    assert detection.bars(leaving, np.array([9.0, 9.0])).tolist() == [
+        9.0,
+        pytest.approx(min(9 - math.log(40 / 7), math.log(365 / 0.04))),
+    ]
+    assert detection.bars(leaving, np.array([14.0, 14.0])).tolist() == [
+        14.0,
+        pytest.approx(math.log(365 / 0.04)),
+    ]
+    assert detection.bars(leaving, np.array([3.5, 3.5])).tolist() == [3.5, 3.0]
 
 
 @pytest.mark.parametrize("empty", [lambda: run(Stream()), lambda: run(one_score())])

@@ -6,7 +6,7 @@ its parent's rate as prior. Score first, then learn.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from detectors._emergence_kernel import CROSSING
+from detectors._emergence_table import Tails
 from detectors.emergence import Emergence, EmergenceScores
 from detectors.emergence_tree import EmergenceTree, Heard
 from detectors.features import THEME, feature_id
@@ -39,6 +41,10 @@ SHARES = {
 """Share of a perimeter's budget of false alerts that each kind of signal may spend; their sum is 1. urgent:
 emergence of the themes that cannot wait, which so have a lower threshold than all other features together."""
 URGENT = (feature_id("intent_to_leave", THEME),)
+OWN_STORY = 1 / 3
+"""Share of crossings that are a story of their own: the others are the same events under another word."""
+URGENT_CROSSINGS = 0.01
+"""Share of crossings that are of urgent themes, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +90,39 @@ class Detection:
         tests = max(1.0, tests_per_bucket) * self.buckets_a_year
         return max(0.0, math.log(tests / (self.false_alerts * share)))
 
+    def thresholds(self, tails: Tails, tests_per_bucket: Sequence[float]) -> list[float]:
+        """Evidence (natural log) that keeps false alerts of emergence to the budget, of each perimeter.
+
+        As often as the perimeter's own past says that it is reached for nothing, and never above what holds
+        whatever the past says, a bound over all that is tested.
+        """
+        budget = self.false_alerts * SHARES["emergence"]
+        found = []
+        for crossings, slope, tests in zip(
+            *(column.tolist() for column in tails), tests_per_bucket, strict=True
+        ):
+            stories = OWN_STORY * crossings * self.buckets_a_year
+            calibrated = CROSSING + max(0.0, math.log(stories / budget)) / slope
+            found.append(min(calibrated, max(CROSSING, self.threshold(tests))))
+        return found
+
     def bar(self, kind: str, series: int) -> float:
         """Threshold of another kind of finding, of which a perimeter has so many series."""
         return self.threshold(series, SHARES[kind])
 
     def lowest(self, threshold: float) -> float:
-        """The threshold of any feature where that of ordinary ones is `threshold`."""
-        return min(threshold, self.threshold(len(self.urgent), SHARES["urgent"]))
+        """The threshold of any feature where that of ordinary ones is `threshold`: that of urgent ones."""
+        if not self.urgent:
+            return threshold
+        spared = math.log(SHARES["urgent"] / SHARES["emergence"] / URGENT_CROSSINGS)
+        return min(self.threshold(len(self.urgent), SHARES["urgent"]), max(CROSSING, threshold - spared))
 
     def bars(self, features: NDArray[np.uint64], thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Threshold of each feature. thresholds: of ordinary ones, shape (features,)."""
-        bars, lowest = thresholds.copy(), self.lowest(math.inf)
+        bars = thresholds.copy()
         for urgent in self.urgent:
             here = features == np.uint64(urgent)
-            bars[here] = np.minimum(bars[here], lowest)
+            bars[here] = [self.lowest(threshold) for threshold in thresholds[here].tolist()]
         return bars
 
     def alarms(
@@ -137,7 +162,8 @@ def detect_root(
     views, candidates = [ROOT_VIEW.empty_table()], Candidates(detection.window)
     for bucket, features, authors, exposure in _buckets(tally):
         probing.judge_root(bucket, features, authors, exposure, root=root, estimator=estimator, season=season)
-        before, threshold = estimator.next_bucket, detection.threshold(estimator.tests_per_bucket)
+        before = estimator.next_bucket
+        (threshold,) = detection.thresholds(estimator.tails, [estimator.tests_per_bucket])
         rates = estimator.rates(features, bucket=bucket)
         factor = season.factor(features, rates, bucket=bucket)
         scores = estimator.learn_many(
@@ -254,8 +280,8 @@ class _DivisionJudge:
         )
         self._probing.judge_division(bucket, heard, tree=tree, **self.told.all_of(bucket))
         top = self.told.rows_of(bucket, heard.features[: heard.starts[1]])
-        before, tests = tree.next_bucket, tree.tests_per_bucket(heard.perimeters).tolist()
-        thresholds = [detection.threshold(tests_here) for tests_here in tests]
+        before, paths = tree.next_bucket, heard.perimeters
+        thresholds = detection.thresholds(tree.tails(paths), tree.tests_per_bucket(paths).tolist())
         scores = tree.learn_many(
             heard,
             bucket=bucket,

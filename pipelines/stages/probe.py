@@ -92,7 +92,8 @@ class Probing:
                     asked, count, exposure=exposure, bucket=bucket, season=its_season
                 )
                 given = _Given(int(count[0]), exposure, None, float(its_season[0]))
-                self._note(bucket, probe, given, scores, estimator.tests_per_bucket)
+                bar = self._detection.thresholds(estimator.tails, [estimator.tests_per_bucket])[-1]
+                self._note(bucket, probe, given, scores, bar)
 
     def judge_division(
         self,
@@ -114,8 +115,10 @@ class Probing:
                 factor = float(season[told])
                 wider = float(scores.rate[last - 1]) / factor if last else float(rates[told])
                 given = _Given(int(alone.counts[last]), int(alone.exposures[last]), wider, factor)
-                tests = float(tree.tests_per_bucket([probe.perimeter])[0])
-                self._note(bucket, probe, given, scores.part(slice(last, last + 1)), tests)
+                paths = [heard.perimeters[0], probe.perimeter]
+                tests = tree.tests_per_bucket(paths).tolist()
+                bar = self._detection.thresholds(tree.tails(paths), tests)[-1]
+                self._note(bucket, probe, given, scores.part(slice(last, last + 1)), bar)
 
     def with_unheard(self, view: pa.Table) -> pa.Table:
         """ROOT_VIEW with the features that are asked for besides those heard, in order."""
@@ -140,12 +143,10 @@ class Probing:
         columns = [np.full(size, bucket, np.int32), self._features[unheard], rates[unheard], season[unheard]]
         self._views.append(pa.table([*columns, pa.nulls(size, pa.int32())], schema=ROOT_VIEW))
 
-    def _note(
-        self, bucket: int, probe: Probe, given: "_Given", scores: EmergenceScores, tests: float
-    ) -> None:
+    def _note(self, bucket: int, probe: Probe, given: "_Given", scores: EmergenceScores, bar: float) -> None:
         detection = self._detection
         feature = np.array([probe.feature], np.uint64)
-        bars = detection.bars(feature, np.array([detection.threshold(tests)]))
+        bars = detection.bars(feature, np.array([bar]))
         names = ("rate", "evidence", "since", "observed", "expected")
         self._rows.append(
             {
