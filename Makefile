@@ -39,7 +39,7 @@ bench-quality: .venv/ready
 
 lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+		--python-version 3.11 --extra dev --extra live pyproject.toml --output-file requirements.lock
 
 clean: clean-compiled
 	rm -rf .venv demo build bench-results

@@ -27,6 +27,8 @@ from pipelines.steps import Plan, Step, discard, keep_reader
 
 SLICE_ROWS = 65_536
 """Rows of a slice: memory follows the slice, not the log."""
+EMPTY = "{}: the log holds no event yet; run `vigie ingest` first"
+"""What to say of a log at a place."""
 
 
 class Engine(Protocol):
@@ -96,7 +98,7 @@ def make_plan(
     """
     closed = log.closed_until()
     if closed is None:
-        raise LogError(f"{log.location}: the log holds no event yet; run `vigie ingest` first")
+        raise LogError(EMPTY.format(log.location))
     last = last_closed_bucket(log, closed, reader.zone)
     last = last if until is None else min(last, until)
     keep_reader(reader, work)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pipelines.learn import Lesson
     from pipelines.probing import Probed
     from pipelines.replay import Engine, Replayed
+    from pipelines.stages.explain import Telling
     from pipelines.stages.finding import Series
     from pipelines.stages.probe import Probe
     from pipelines.stages.understand import Reader
@@ -226,6 +227,21 @@ class Workspace:
             moves=self.tree.moves,
         )
 
+    def telling(self) -> "Telling":
+        """What `explain` and `tell` need."""
+        from detectors.features import THEME, feature_id
+        from pipelines.stages.explain import Telling
+
+        stages = self.settings.stages
+        return Telling(
+            reader=self.reader(),
+            names=self.names,
+            themes={feature_id(key, THEME): theme for key, theme in self.lexicons.themes.items()},
+            min_authors=stages.min_authors,
+            window=stages.window,
+            settings_version=self.settings_version,
+        )
+
     def learn(self, *, progress: Callable[[int, int], None] | None = None) -> "Lesson":
         """Learn weights from the scored texts of the log; nothing is written."""
         from detectors.features import THEME, feature_id
@@ -250,26 +266,15 @@ class Workspace:
         progress: Callable[[int, int], None] | None = None,
     ) -> "Replayed":
         """Replay the log; `use` receives the result while its files exist. Sizes: replay's own where None."""
-        from detectors.features import THEME, feature_id
         from pipelines.flow import BATCH_ROWS
         from pipelines.replay import SLICE_ROWS, replay
-        from pipelines.stages.explain import Telling
 
-        log, reader = self.open_log(), self.reader()
-        stages = self.settings.stages
-        telling = Telling(
-            reader=reader,
-            names=self.names,
-            themes={feature_id(key, THEME): theme for key, theme in self.lexicons.themes.items()},
-            min_authors=stages.min_authors,
-            window=stages.window,
-            settings_version=self.settings_version,
-        )
+        log, telling = self.open_log(), self.telling()
         with tempfile.TemporaryDirectory(prefix="vigie-replay-") as work:
             replayed = replay(
                 log,
                 self.settings,
-                reader,
+                telling.reader,
                 telling,
                 engine,
                 work=Path(work),

@@ -18,6 +18,7 @@ from connectors.events import EVENT
 from connectors.log import EventLog, LogWriter
 from detectors.features import THEME, feature_id
 from pipelines.beam import BeamEngine
+from pipelines.flink import FlinkEngine
 from pipelines.lexicon import Lexicon, Lexicons, Theme
 from pipelines.plain import PlainEngine
 from pipelines.replay import Engine, Replayed, canonical, digest, replay
@@ -157,9 +158,12 @@ class Result:
     replayed: Replayed
 
 
-def run(log: EventLog, engine: Engine, work: Path, **sizes: Any) -> Result:
+def run(log: EventLog, engine: Engine | FlinkEngine, work: Path, **sizes: Any) -> Result:
     work.mkdir()
-    replayed = replay(log, SETTINGS, READER, TELLING, engine, work=work, **sizes)
+    if isinstance(engine, FlinkEngine):
+        replayed = engine.replay(log, SETTINGS, TELLING, work=work, **sizes)
+    else:
+        replayed = replay(log, SETTINGS, READER, TELLING, engine, work=work, **sizes)
     cells = pa.concat_tables([pq.read_table(file) for file in replayed.cells])
     assert cells.schema == CELLS
     ordered = cells.sort_by([(name, "ascending") for name in CELL]).to_pylist()
@@ -225,10 +229,27 @@ def test_every_event_is_in_the_cells_once(expected: Result) -> None:
             id="beam, two workers",
             marks=pytest.mark.slow,
         ),
+        pytest.param(FlinkEngine, {"slice_rows": 1_000}, id="flink, one worker", marks=pytest.mark.slow),
+        pytest.param(
+            lambda: FlinkEngine(parallelism=2),
+            {"slice_rows": 500, "batch_rows": 100},
+            id="flink, two workers",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            lambda: FlinkEngine(parallelism=4),
+            {"slice_rows": 300},
+            id="flink, four workers",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_engines_and_sizes_give_the_same(
-    log: EventLog, expected: Result, tmp_path: Path, engine: Callable[[], Engine], sizes: dict[str, int]
+    log: EventLog,
+    expected: Result,
+    tmp_path: Path,
+    engine: Callable[[], Engine | FlinkEngine],
+    sizes: dict[str, int],
 ) -> None:
     same(run(log, engine(), tmp_path / "work", **sizes), expected)
 

@@ -120,3 +120,25 @@ def test_the_same_replay_is_the_same_run_whenever_it_is_made(made: ModuleType) -
         replace(made.RUN, closed_until=made.T0 + timedelta(days=1)),
     ]
     assert len({run.run_id for run in [made.RUN, *others]}) == 6
+
+
+def test_tallies_of_some_days_leave_those_of_others(store: Store, made: ModuleType) -> None:
+    store.replace_run(
+        made.RUN,
+        made.signals(),
+        made.proofs(),
+        [made.tallies(*(made.tally(day=day) for day in range(3)), made.tally("enseigne/sud", day=1))],
+    )
+    before = store.tallies("enseigne/nord/lille-2")
+    days = before["bucket"].to_pylist()
+    assert len(days) == 3
+
+    store.replace_tallies(made.tallies(made.tally(day=1, texts=9)), days=(days[1], days[1]))
+    texts = store.tallies("enseigne/nord/lille-2")["texts"].to_pylist()
+    assert texts == [before["texts"][0].as_py(), 9, before["texts"][2].as_py()]
+    assert store.tallies("enseigne/sud").num_rows == 0
+
+    later = replace(made.RUN, digest="ef" * 32)
+    store.replace_run(later, made.signals(), made.proofs(), [made.tallies()], days=(None, days[1]))
+    assert store.tallies("enseigne/nord/lille-2")["bucket"].to_pylist() == days[2:]
+    assert store.run() == later

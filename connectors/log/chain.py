@@ -43,6 +43,12 @@ class Chain:
         """The log's clock: the highest admission or heartbeat committed."""
         return self.head.clock if self.head else None
 
+    def settled_until(self) -> datetime | None:
+        """As `closed_until` with a live part, whether one has begun or not."""
+        if not self.segments or self.clock is None:
+            return None
+        return self.clock - timedelta(seconds=max(segment.max_grace_s for segment in self.segments))
+
     @property
     def next_seq(self) -> int:
         """Number of the next manifest, from 1."""
@@ -55,10 +61,8 @@ class Chain:
 
     def closed_until(self) -> datetime | None:
         """Events with an effective time before this instant can no longer change; see EventLog."""
-        if not self.segments or self.clock is None:
-            return None
-        settled = self.clock - timedelta(seconds=max(segment.max_grace_s for segment in self.segments))
-        if self.has_live:
+        settled = self.settled_until()
+        if settled is None or self.has_live:
             return settled
         last = max(segment.last_effective for segment in self.segments)
         return max(settled, last + timedelta(microseconds=1))
@@ -126,6 +130,17 @@ class Chain:
             path = places.get(seq) or manifest_path(self.generation, seq)
             name, content = files.name(path), files.read(path)
             self.append(from_bytes(content, name=name), content, name=name)
+
+    def read_next(self, files: LogFiles) -> Manifest | None:
+        """Append the next manifest if it is committed. It is asked for by name: nothing is listed."""
+        for generation in (self.generation, self.generation + 1):
+            path = manifest_path(generation, self.next_seq)
+            if files.holds(path):
+                name, content = files.name(path), files.read(path)
+                manifest = from_bytes(content, name=name)
+                self.append(manifest, content, name=name)
+                return manifest
+        return None
 
 
 def link_fault(previous: Manifest | None, previous_hash: str | None, manifest: Manifest) -> str | None:

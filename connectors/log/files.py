@@ -68,6 +68,14 @@ class LogFiles:
             if match
         )
 
+    def holds(self, path: str) -> bool:
+        """Whether a file is there."""
+        filesystem, root = self._resolved
+        try:
+            return bool(filesystem.get_file_info(posixpath.join(root, path)).is_file)
+        except OSError as error:
+            raise LogError(f"{self.name(path)}: cannot be looked for ({error}): check the path") from error
+
     def read(self, path: str) -> bytes:
         """A whole small file."""
         try:

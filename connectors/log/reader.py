@@ -53,6 +53,20 @@ class EventLog:
             )
         self._chain = chain
 
+    def read_next(self) -> Manifest | None:
+        """See the next manifest alone, if it was committed since; asks for one file, and lists none."""
+        return self._read_on().read_next(self._files)
+
+    def read_to(self, seq: int) -> None:
+        """See the log as it was when manifest `seq` was its last; LogError if it does not go so far."""
+        chain = self._read_on()
+        while chain.next_seq <= seq:
+            if chain.read_next(self._files) is None:
+                raise LogError(
+                    f"{self.location}: manifest {chain.next_seq} is missing, of {seq} that were read before: "
+                    "restore it from a copy of the log"
+                )
+
     @property
     def head(self) -> Manifest | None:
         """The last manifest, None for an empty log."""
@@ -106,6 +120,10 @@ class EventLog:
         part begins, which may then reach back by its grace.
         """
         return self._read.closed_until()
+
+    def settled_until(self) -> datetime | None:
+        """As `closed_until` once a live part has begun, and as if one had before: what it cannot reach."""
+        return self._read.settled_until()
 
     def slices(self, *, max_rows: int, zone: str) -> list[Slice]:
         """Consecutive ranges of effective time that cover every event, cut at civil midnights of `zone`.
@@ -187,6 +205,12 @@ class EventLog:
     def verify(self) -> Iterator[verify.Finding]:
         """Check every file of every generation; yields each fault, in order, nothing if all is whole."""
         return verify.verify(self._files)
+
+    def _read_on(self) -> Chain:
+        """The chain as it was seen last, empty at first."""
+        if self._chain is None:
+            self._chain = Chain()
+        return self._chain
 
     @property
     def _read(self) -> Chain:

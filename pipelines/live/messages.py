@@ -1,0 +1,157 @@
+"""What the machines of a live stream send each other.
+
+An epoch is one reading of the log from its beginning: a message of a later one makes its receiver begin
+anew. Parcels are numbered from 1 within an epoch, and so are closes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import pyarrow as pa
+
+from connectors.log import Piece
+from detectors.features import feature_id
+from pipelines.flow import Shard
+from pipelines.stages.finds import Found
+
+WHOLE = 0
+"""Shard of what sees all of the organisation: the root, and the chronicle."""
+
+PackedRows = Mapping[str, bytes]
+"""Rows (UNDERSTOOD) of divisions, by division, as `pack` gives them."""
+
+
+class Station(StrEnum):
+    """Where a message goes."""
+
+    TALLY = "tally"
+    ROOT = "root"
+    JUDGE = "judge"
+    CHRONICLE = "chronicle"
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The end of buckets. number: from 1; bucket: the last one closed; closed_until: no event before it can
+    change. log_head, head: hash and number of the last manifest read. caught_up: whether signals are to be
+    told: while the log is being caught up with they are not.
+    """
+
+    number: int
+    bucket: int
+    closed_until: datetime
+    log_head: str
+    head: int
+    caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What to read next of the log, and which buckets end after it."""
+
+    epoch: int
+    number: int
+    piece: Piece | None = None
+    close: Close | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A parcel's rows of one shard."""
+
+    epoch: int
+    shard: int
+    number: int
+    rows: PackedRows
+    close: Close | None
+    station: Station = Station.TALLY
+
+
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """A shard's FEATURE_TALLY of the buckets that ended. divisions: whether it knows any."""
+
+    epoch: int
+    close: Close
+    origin: int
+    divisions: bool
+    tally: bytes
+    shard: int = WHOLE
+    station: Station = Station.ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRows:
+    """A shard's rows of the buckets that ended; divisions without rows among them."""
+
+    epoch: int
+    close: Close
+    shard: int
+    rows: PackedRows
+    station: Station = Station.JUDGE
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the root tells a shard (ROOT_VIEW) of the buckets that ended."""
+
+    epoch: int
+    close: Close
+    shard: int
+    view: bytes
+    station: Station = Station.JUDGE
+
+
+@dataclass(frozen=True, slots=True)
+class AtRoot:
+    """What was found at the root. shards: those that will tell what they found."""
+
+    epoch: int
+    close: Close
+    found: Found
+    shards: tuple[int, ...]
+    shard: int = WHOLE
+    station: Station = Station.CHRONICLE
+
+
+@dataclass(frozen=True, slots=True)
+class InShard:
+    """What was found in the divisions of a shard."""
+
+    epoch: int
+    close: Close
+    origin: int
+    parts: tuple[Shard, ...]
+    shard: int = WHOLE
+    station: Station = Station.CHRONICLE
+
+
+Message = Batch | Tallied | ClosedRows | View | AtRoot | InShard
+
+
+def shard_of(division: str, shards: int) -> int:
+    """Shard of a division, 0 to shards - 1: the same in every process."""
+    return feature_id(division) % shards
+
+
+def pack(table: pa.Table | pa.RecordBatch) -> bytes:
+    """A table as Arrow's stream format, without what a slice does not show."""
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write(table)
+    return bytes(out.getvalue())
+
+
+def unpack(content: bytes) -> pa.Table:
+    """The table that `pack` was given."""
+    return pa.ipc.open_stream(content).read_all()
+
+
+def pack_rows(batches: Iterable[tuple[str, pa.RecordBatch]]) -> dict[str, bytes]:
+    """Rows by division, those of one division together."""
+    together: dict[str, list[pa.RecordBatch]] = {}
+    for name, batch in batches:
+        together.setdefault(name, []).append(batch)
+    return {name: pack(pa.Table.from_batches(parts)) for name, parts in together.items()}

@@ -1,0 +1,152 @@
+"""Machines of the shards: divisions that tally what came in, and judge it with what the root tells."""
+
+import json
+import pickle
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from detectors.emergence_tree import EmergenceTree
+from detectors.schemas import FEATURE_TALLY
+from pipelines import flow
+from pipelines.flow import Rules
+from pipelines.live.machine import Machine, dump
+from pipelines.live.messages import (
+    Batch,
+    Close,
+    ClosedRows,
+    InShard,
+    Message,
+    Tallied,
+    View,
+    pack,
+    unpack,
+)
+from pipelines.live.state import RememberedRows, State, get_large, put_large
+from pipelines.stages.detect import merge_tallies
+from pipelines.stages.understand import UNDERSTOOD
+
+MOST_PIECES = 64
+"""Pieces of a division's open rows; more are made one."""
+
+
+class Tallier(Machine):
+    """Gathers the open buckets of a shard's divisions, and tallies them when they close."""
+
+    def __init__(self, state: State, rules: Rules, shard: int) -> None:
+        super().__init__(state)
+        self._rules = rules
+        self._shard = shard
+
+    def _number(self, message: Batch) -> int:
+        return message.number
+
+    def _complete(self, parts: Sequence[Batch]) -> bool:
+        return len(parts) == 1
+
+    def _load(self) -> None:
+        self._remembered = RememberedRows(self._state)
+        self._divisions: set[str] = set(json.loads(self._state.get("divisions", b"[]")))
+        self._open: dict[str, dict[str, pa.Table]] = {}
+        for key in sorted(key for key in self._state if key.startswith("open\n")):
+            self._open.setdefault(key.split("\n")[1], {})[key] = unpack(self._state[key])
+
+    def _handle(self, parts: Sequence[Batch]) -> Iterator[Message]:
+        (batch,) = parts
+        for division, packed in batch.rows.items():
+            self._add(division, batch.number, packed)
+        if batch.close is not None:
+            yield from self._close(batch.close)
+
+    def _add(self, division: str, number: int, packed: bytes) -> None:
+        """Keep open rows; the parcel's number keeps keys apart."""
+        pieces = self._open.setdefault(division, {})
+        key = f"open\n{division}\n{number:012d}"
+        self._state[key] = packed
+        pieces[key] = unpack(packed)
+        if len(pieces) > MOST_PIECES:
+            rows = self._take_open(division)
+            self._state[key] = pack(rows)
+            self._open[division] = {key: rows}
+
+    def _take_open(self, division: str) -> pa.Table:
+        """Remove a division's open rows; gives them."""
+        pieces = self._open.pop(division, {})
+        for key in pieces:
+            del self._state[key]
+        return pa.concat_tables([UNDERSTOOD.empty_table(), *pieces.values()]).combine_chunks()
+
+    def _close(self, close: Close) -> Iterator[Message]:
+        closed: dict[str, pa.Table] = {}
+        for division in sorted({*self._divisions, *self._open}):
+            rows = self._take_open(division)
+            later = rows.filter(pc.greater(rows["bucket"], close.bucket))
+            if later.num_rows:
+                key = f"open\n{division}\n{0:012d}"
+                self._state[key] = pack(later)
+                self._open[division] = {key: later}
+                rows = rows.filter(pc.less_equal(rows["bucket"], close.bucket))
+            if rows.num_rows or division in self._divisions:
+                closed[division] = rows
+        if closed.keys() - self._divisions:
+            self._divisions |= closed.keys()
+            self._state["divisions"] = json.dumps(sorted(self._divisions)).encode()
+        tallies = [self._tally(division, rows, close.bucket) for division, rows in closed.items()]
+        tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
+        yield Tallied(self._epoch, close, self._shard, bool(closed), pack(tally))
+        if closed:
+            packed = {division: pack(rows) for division, rows in closed.items()}
+            yield ClosedRows(self._epoch, close, self._shard, packed)
+
+    def _tally(self, division: str, rows: pa.Table, bucket: int) -> pa.Table:
+        window = self._rules.detection.window
+        laid_out = flow.lay_out(
+            division, rows.to_batches(), self._remembered.get(division), self._rules.detection
+        )
+        start, end = laid_out.span(bucket - window + 1, bucket)
+        self._remembered.put(division, laid_out.table.slice(start, end - start))
+        return laid_out.tally()
+
+
+class Judge(Machine):
+    """Judges the closed buckets of a shard's divisions with what the root tells of them."""
+
+    def __init__(self, state: State, rules: Rules, shard: int) -> None:
+        super().__init__(state)
+        self._rules = rules
+        self._shard = shard
+
+    def _complete(self, parts: Sequence[ClosedRows | View]) -> bool:
+        return len(parts) == 2
+
+    def _load(self) -> None:
+        self._remembered = RememberedRows(self._state)
+        self._trees: dict[str, EmergenceTree] = {}
+        for division in json.loads(self._state.get("divisions", b"[]")):
+            content = get_large(self._state, f"tree\n{division}")
+            if content is not None:
+                self._trees[division] = pickle.loads(content)
+
+    def _handle(self, parts: Sequence[ClosedRows | View]) -> Iterator[Message]:
+        rows, view = sorted(parts, key=lambda part: isinstance(part, View))
+        assert isinstance(rows, ClosedRows)
+        assert isinstance(view, View)
+        told = unpack(view.view).combine_chunks()
+        found = []
+        for division, packed in sorted(rows.rows.items()):
+            laid_out = flow.lay_out(
+                division,
+                unpack(packed).to_batches(),
+                self._remembered.get(division),
+                self._rules.detection,
+            )
+            judged = flow.judge_division(laid_out, told, self._trees.get(division), self._rules)
+            if division not in self._trees:
+                self._trees[division] = judged.tree
+                self._state["divisions"] = json.dumps(sorted(self._trees)).encode()
+            put_large(self._state, f"tree\n{division}", dump(judged.tree))
+            if judged.remembered is not None:
+                self._remembered.put(division, judged.remembered)
+            found.append(judged.shard)
+        yield InShard(self._epoch, rows.close, self._shard, tuple(found))

@@ -1,0 +1,101 @@
+"""Where a live job's updates go: the signal store, or a folder."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from connectors.civil_days import day_of
+from connectors.store import Run, open_store
+from pipelines.live.whole import Update
+from pipelines.publish import tallies_of
+from pipelines.replay import Replayed, digest, texts_in, write_cells
+from pipelines.stages.explain import Signals
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSink:
+    """Writes updates to a folder that all workers reach, for `read`. root: path of the root perimeter."""
+
+    folder: Path
+    root: str
+
+    def write(self, update: Update) -> None:
+        """Write an update; again, it replaces itself."""
+        place = self.folder / f"epoch-{update.epoch:06d}"
+        place.mkdir(parents=True, exist_ok=True)
+        write_cells(update.cells, place / f"cells-{update.close.number:06d}.parquet")
+        if update.signals is None:
+            return
+        pq.write_table(update.signals.signals, place / "signals.parquet")
+        pq.write_table(update.signals.evidence, place / "evidence.parquet")
+        told = {
+            "closed_until": update.close.closed_until.isoformat(),
+            "log_head": update.close.log_head,
+        }
+        beside = place / ".told.json"
+        beside.write_text(json.dumps(told))
+        beside.replace(place / "told.json")
+
+    def read(self) -> Replayed:
+        """What was written, of the last epoch."""
+        place = max(self.folder.glob("epoch-*"))
+        told = json.loads((place / "told.json").read_text())
+        cells = sorted(place.glob("cells-*.parquet"))
+        signals = Signals(pq.read_table(place / "signals.parquet"), pq.read_table(place / "evidence.parquet"))
+        return Replayed(
+            signals,
+            cells,
+            sum(texts_in(pq.read_table(file), self.root) for file in cells),
+            datetime.fromisoformat(told["closed_until"]),
+            digest(signals),
+            told["log_head"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSink:
+    """Writes updates to the signal store, each in one transaction.
+
+    dsn, data: as in `open_store`. themes: id to key, 0 to the empty key. names: of perimeters, by path.
+    """
+
+    dsn: str | None
+    data: Path
+    themes: dict[int, str]
+    zone: str
+    settings_version: str
+    lexicon_version: str
+    code_version: str
+    names: dict[str, str] = field(default_factory=dict)
+
+    def write(self, update: Update) -> None:
+        """Bring the store to the update's close. StoreError if it cannot take it; it then stays as it was."""
+        close, now = update.close, datetime.now(UTC)
+        tallies = tallies_of(update.cells, themes=self.themes, zone=self.zone)
+        first = None if update.first is None else day_of(update.first)
+        days = (first, day_of(close.bucket))
+        with open_store(self.dsn, data=self.data) as store:
+            if update.signals is None:
+                store.replace_tallies(tallies, days=days)
+                return
+            run = Run(
+                log_head=close.log_head,
+                settings_version=self.settings_version,
+                lexicon_version=self.lexicon_version,
+                code_version=self.code_version,
+                closed_until=close.closed_until,
+                started_at=now,
+                finished_at=now,
+                digest=digest(update.signals),
+            )
+            store.replace_run(
+                run,
+                update.signals.signals,
+                update.signals.evidence,
+                [tallies],
+                perimeters=self.names,
+                days=days,
+            )

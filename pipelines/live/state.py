@@ -1,0 +1,132 @@
+"""State of a machine: named bytes, held by the engine, written as they change.
+
+Machines work on objects in memory and write through. What they write is read again only after a restart,
+and only by the code that wrote it: an epoch of other code or settings begins with nothing.
+"""
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.live.messages import pack, unpack
+
+BLOCK_BYTES = 1 << 20
+"""A larger value is kept in pieces of this size: engines copy a value whole whenever they touch it."""
+
+State = MutableMapping[str, bytes]
+"""A map that the engine holds and brings back after a failure; a `dict` where nothing need survive."""
+
+
+def put_large(state: State, key: str, content: bytes) -> None:
+    """Keep a value of any size."""
+    before, blocks = _blocks(state, key), -(-len(content) // BLOCK_BYTES)
+    for block in range(blocks):
+        state[_block(key, block)] = content[block * BLOCK_BYTES : (block + 1) * BLOCK_BYTES]
+    for block in range(blocks, before):
+        del state[_block(key, block)]
+    state[key] = str(blocks).encode()
+
+
+def get_large(state: State, key: str) -> bytes | None:
+    """What `put_large` kept, None if nothing was."""
+    if key not in state:
+        return None
+    return b"".join(state[_block(key, block)] for block in range(_blocks(state, key)))
+
+
+def _block(key: str, block: int) -> str:
+    return f"{key}\n#{block}"
+
+
+def _blocks(state: State, key: str) -> int:
+    return int(state.get(key, b"0"))
+
+
+class InTurn:
+    """Messages by number, given back in order of number, each number when all its parts are there.
+
+    complete: whether these parts are all there will be. dump, load: a message as bytes, and back; those that
+    wait are kept in the state.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        complete: Callable[[list[Any]], bool],
+        *,
+        dump: Callable[[Any], bytes],
+        load: Callable[[bytes], Any],
+    ) -> None:
+        self._state = state
+        self._complete = complete
+        self._dump = dump
+        self._next = int(state.get("next", b"1"))
+        self._waiting: dict[int, list[Any]] = {}
+        for key in sorted(key for key in state if key.startswith("waiting/")):
+            self._waiting.setdefault(int(key.split("/")[1]), []).append(load(state[key]))
+
+    def offer(self, number: int, message: Any) -> Iterator[list[Any]]:
+        """Take a message; yields the parts of each number that can go now. A number gone by is dropped."""
+        if number < self._next:
+            return
+        parts = self._waiting.setdefault(number, [])
+        parts.append(message)
+        if number > self._next or not self._complete(parts):
+            self._state[_waiting(number, len(parts) - 1)] = self._dump(message)
+            return
+        while (parts := self._waiting.get(self._next, [])) and self._complete(parts):
+            number = self._next
+            for part in range(len(parts)):
+                # The one that completed its number in turn never waited.
+                self._state.pop(_waiting(number, part), None)
+            del self._waiting[number]
+            self._next += 1
+            self._state["next"] = str(self._next).encode()
+            yield parts
+
+
+def _waiting(number: int, part: int) -> str:
+    return f"waiting/{number:012d}/{part:06d}"
+
+
+class RememberedRows:
+    """Rows of closed buckets by division, in pieces of a bucket: a bucket that is closed never changes."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._buckets: dict[str, set[int]] = {}
+        self._tables: dict[str, pa.Table] = {}
+        for key in state:
+            if key.startswith("remembered\n"):
+                _, division, bucket = key.split("\n")
+                self._buckets.setdefault(division, set()).add(int(bucket))
+        for division, buckets in self._buckets.items():
+            kept = [unpack(state[_remembered(division, bucket)]) for bucket in sorted(buckets)]
+            self._tables[division] = pa.concat_tables(kept)
+
+    def get(self, division: str) -> pa.Table | None:
+        """A division's rows, in order of bucket; None if it has none."""
+        return self._tables.get(division)
+
+    def put(self, division: str, rows: pa.Table) -> None:
+        """Remember these rows, in order of bucket, in place of the ones before."""
+        buckets = rows["bucket"].to_numpy()
+        starts = np.flatnonzero(np.diff(buckets, prepend=buckets[:1] - 1)).tolist()
+        spans = {
+            int(buckets[start]): (start, end - start)
+            for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True)
+        }
+        before = self._buckets.get(division, set())
+        for bucket in before - spans.keys():
+            del self._state[_remembered(division, bucket)]
+        for bucket in spans.keys() - before:
+            self._state[_remembered(division, bucket)] = pack(rows.slice(*spans[bucket]))
+        self._buckets[division] = set(spans)
+        # A slice holds on to the whole of what it was cut from.
+        self._tables[division] = unpack(pack(rows))
+
+
+def _remembered(division: str, bucket: int) -> str:
+    return f"remembered\n{division}\n{bucket}"

@@ -1,0 +1,103 @@
+"""Machines that see the whole organisation: the root, and the chronicle of what was found."""
+
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from connectors.log import EventLog
+from pipelines import flow
+from pipelines.chronicle import Chronicle, theme_names
+from pipelines.flow import Rules
+from pipelines.live.machine import Machine, dump
+from pipelines.live.messages import AtRoot, Close, InShard, Message, Tallied, View, pack, unpack
+from pipelines.live.state import State, get_large, put_large
+from pipelines.stages.detect import RootState
+from pipelines.stages.explain import Signals, Telling
+
+
+class Root(Machine):
+    """Sums what all shards tallied, judges it, and tells each shard what it needs to know."""
+
+    def __init__(self, state: State, rules: Rules, shards: int) -> None:
+        super().__init__(state)
+        self._rules = rules
+        self._shards = shards
+
+    def _complete(self, parts: Sequence[Tallied]) -> bool:
+        return len(parts) == self._shards
+
+    def _load(self) -> None:
+        content = get_large(self._state, "root")
+        self._learned: RootState | None = None if content is None else pickle.loads(content)
+
+    def _handle(self, parts: Sequence[Tallied]) -> Iterator[Message]:
+        close = parts[0].close
+        judged = flow.judge_root([unpack(part.tally) for part in parts], self._learned, self._rules)
+        self._learned = judged.state
+        put_large(self._state, "root", dump(judged.state))
+        asked = tuple(sorted(part.origin for part in parts if part.divisions))
+        view = pack(judged.view)
+        for shard in asked:
+            yield View(self._epoch, close, shard, view)
+        yield AtRoot(self._epoch, close, judged.found, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a close brings. number: of the close. first: first bucket whose cells these are, None: all up to
+    `close.bucket`. cells: CELLS. signals: all of them so far; None while the log is being caught up with.
+    """
+
+    epoch: int
+    close: Close
+    first: int | None
+    cells: pa.Table
+    signals: Signals | None
+
+
+class Sink(Protocol):
+    """Takes updates, in order; the same one again after a failure changes nothing."""
+
+    def write(self, update: Update) -> None: ...
+
+
+class Chronicler(Machine):
+    """Corroborates what all shards found, tells the signals, and hands them to the sink."""
+
+    def __init__(self, state: State, rules: Rules, log: EventLog, telling: Telling, sink: Sink) -> None:
+        super().__init__(state)
+        self._rules = rules
+        self._log = log
+        self._telling = telling
+        self._sink = sink
+        self._themes = theme_names(telling)
+
+    def _complete(self, parts: Sequence[AtRoot | InShard]) -> bool:
+        at_root = next((part for part in parts if isinstance(part, AtRoot)), None)
+        return at_root is not None and len(parts) == 1 + len(at_root.shards)
+
+    def _load(self) -> None:
+        content = get_large(self._state, "chronicle")
+        self._chronicle = Chronicle.new(self._rules) if content is None else pickle.loads(content)
+        first = self._state.get("first")
+        self._first: int | None = None if first is None else int(first)
+
+    def _handle(self, parts: Sequence[AtRoot | InShard]) -> Iterator[Message]:
+        close = parts[0].close
+        (at_root,) = (part for part in parts if isinstance(part, AtRoot))
+        told = sorted((part for part in parts if isinstance(part, InShard)), key=lambda part: part.origin)
+        shards = [shard for part in told for shard in part.parts]
+        shard = flow.gather(shards, at_root.found, self._rules.root)
+        self._chronicle.take_in(shard, self._rules, self._themes, last=close.bucket)
+        put_large(self._state, "chronicle", dump(self._chronicle))
+        signals = None
+        if close.caught_up:
+            self._log.refresh()
+            signals = self._chronicle.tell(self._log, self._telling, last_bucket=close.bucket)
+        self._sink.write(Update(self._epoch, close, self._first, shard.cells, signals))
+        self._first = close.bucket + 1
+        self._state["first"] = str(self._first).encode()
+        return iter(())

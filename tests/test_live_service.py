@@ -1,0 +1,57 @@
+"""`vigie live` keeps the store as a replay of the log would leave it, through stops and crashes."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from connectors.log import EventLog
+from connectors.store import Store
+from pipelines.plain import PlainEngine
+from pipelines.publish import publish
+from pipelines.settings import load_settings
+from pipelines.workspace import Workspace
+from tests.live_service import commit, running, stored, told_head, until, write_settings
+from tests.test_engines import Rows, history
+from tests.test_live_machines import GRACE_S, LIVE, PAST
+
+pytestmark = pytest.mark.slow
+
+
+def replayed_into(settings: Path, store: Store) -> None:
+    """Load what a replay by plain functions finds."""
+    workspace = Workspace(load_settings(settings), say=lambda _: None)
+    workspace.replay(
+        PlainEngine(),
+        use=lambda replayed: publish(workspace, replayed, store, started_at=workspace.now()),
+    )
+
+
+def test_the_store_follows_the_log_through_a_stop_and_a_crash(
+    tmp_path: Path, store: Store, store_dsn: str
+) -> None:
+    settings = write_settings(tmp_path, store_dsn)
+    history(tmp_path / "log", [{**row, "grace_s": GRACE_S} for row in PAST])
+    parts = [LIVE[:20], LIVE[20:40], LIVE[40:]]
+    options = ("--checkpoint-every", "1")
+
+    def told(part: list[tuple[datetime, Rows]]) -> None:
+        commit(tmp_path / "log", part)
+        head = EventLog(tmp_path / "log").head_hash
+        until(lambda: told_head(store_dsn) == head, "the last close")
+
+    with running(settings, *options) as live:
+        live.wait_for("ready: ")
+        told(parts[0])
+        assert live.stop() == 0
+    with running(settings, *options) as live:
+        live.wait_for("starting from /.*/run-000001/")
+        told(parts[1])
+        live.kill()
+    with running(settings, *options) as live:
+        live.wait_for("ready: ")
+        told(parts[2])
+    followed = stored(store_dsn)
+    assert followed["signal"]
+    replayed_into(settings, store)
+    assert stored(store_dsn) == followed
