@@ -1,8 +1,8 @@
 """The feed: what to read of the log next, and which buckets end, as parcels in an order that never changes.
 
 It first goes through what the log holds, slice by slice, as a replay does; then it follows the log, manifest
-by manifest. Where the log's growth changes what a replay makes of what was read already (rows of closed days, a
-segment set aside, a new generation), a new epoch begins: the log is read again from its beginning.
+by manifest. Where what came since changes what a replay makes of what was read already (rows of closed days,
+a segment set aside, a new generation), a new epoch begins: the log is read again from its beginning.
 """
 
 import json
