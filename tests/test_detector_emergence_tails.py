@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from detectors import _emergence_kernel as kernel
 from detectors._emergence_table import LEAST_SPAN, PRIOR_AUTHORS, PRIOR_CROSSINGS, USUAL_CROSSINGS
@@ -14,7 +15,7 @@ FEATURE, OTHER = np.array([5], np.uint64), np.array([6], np.uint64)
 USUAL_SHARE = math.exp(kernel.CROSSING - kernel.HIGH_CROSSING)
 
 
-def say(detector: Emergence, bucket: int, authors: int, feature: np.ndarray = FEATURE) -> float:
+def say(detector: Emergence, bucket: int, authors: int, feature: NDArray[np.uint64] = FEATURE) -> float:
     """Authors out of 50, where one is usual; the evidence."""
     scores = detector.learn_many(
         feature, np.array([authors]), exposure=50, bucket=bucket, prior=np.array([0.02])
@@ -38,26 +39,26 @@ def totals(detector: Emergence) -> dict[str, float]:
     return {name: float(row[place]) for name, place in places.items()}
 
 
-def long(**more: int) -> Emergence:
+def long(*, warm_up: int = 0, least: int = 1) -> Emergence:
     """One that forgets nothing to speak of."""
-    return Emergence(half_life=1e9, dispersion=math.inf, **more)
+    return Emergence(half_life=1e9, dispersion=math.inf, warm_up=warm_up, least=least)
 
 
 def test_an_episode_crosses_a_level_once() -> None:
-    detector = long(warm_up=0)
+    detector = long()
     quiet(detector, range(100))
     before = totals(detector)
     assert (before["low"], before["high"]) == (0, 0)
     evidence = [say(detector, 100 + day, 4) for day in range(4)]
     assert evidence[0] < kernel.CROSSING < evidence[1] < kernel.HIGH_CROSSING < evidence[3]
     after = totals(detector)
-    assert (after["low"], after["high"]) == (pytest.approx(1), pytest.approx(1))
+    assert [after["low"], after["high"]] == pytest.approx([1, 1])
     assert after["heard"] == pytest.approx(104 * 50, rel=1e-6)
     assert after["span"] == pytest.approx(104, rel=1e-6)
 
 
 def test_silent_buckets_are_buckets_too() -> None:
-    detector = long(warm_up=0)
+    detector = long()
     for bucket in (0, 10, 30):
         say(detector, bucket, 1)
     assert totals(detector)["span"] == pytest.approx(31, rel=1e-6)
@@ -69,7 +70,7 @@ def test_silent_buckets_are_buckets_too() -> None:
 
 
 def test_an_episode_of_too_few_authors_crosses_nothing() -> None:
-    detector = long(warm_up=0, least=9)
+    detector = long(least=9)
     quiet(detector, range(100))
     assert [say(detector, 100 + day, 4) > kernel.CROSSING for day in range(2)] == [False, True]
     assert totals(detector)["low"] == 0
@@ -78,7 +79,7 @@ def test_an_episode_of_too_few_authors_crosses_nothing() -> None:
 
 
 def test_what_was_told_does_not_count() -> None:
-    detector = long(warm_up=0)
+    detector = long()
     quiet(detector, range(100))
     for day in range(4):
         say(detector, 100 + day, 4)
