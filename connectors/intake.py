@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.admission import Admission, SourceAdmission
+from connectors.admission.identity import Identity
 from connectors.contract import Accounting, Outcome, Parsed, Record, Rejected, SetAside
 from connectors.events import EVENT
 from connectors.log import KnownIds
@@ -69,6 +70,11 @@ class Intake:
         """The account since the last call, which begins anew."""
         account, self.account, self.newly_quarantined = self.account, Accounting(), 0
         return account
+
+    @property
+    def identity(self) -> Identity:
+        """What gives the events' ids."""
+        return self._admission.identity
 
     def forget(self, part: Hashable) -> None:
         """Give the ids of later rows as if those of a part had never come; see Identity.forget."""

@@ -17,7 +17,15 @@ from connectors.errors import SecretError
 KEY_BYTES = 32
 
 Use = Literal[
-    "pseudonym", "event-id", "quarantine", "quarantine-id", "fingerprint", "destination", "address", "link"
+    "positions",
+    "pseudonym",
+    "event-id",
+    "quarantine",
+    "quarantine-id",
+    "fingerprint",
+    "destination",
+    "address",
+    "link",
 ]
 
 

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,7 @@ class Workspace:
         live: what is there at first is admitted as of now, not loaded as history. started: called once the
         log is taken, with what the service tells of itself while it runs.
         """
-        from connectors.following import Clock, Follower, Limits, Waits, watching
+        from connectors.following import Clock, Follower, Limits, Positions, Waits, watching
 
         self._find_sources()
         sources, admission, quarantine = self.sources, self.admission, self.quarantine
@@ -186,6 +187,11 @@ class Workspace:
                 log=log,
                 quarantine=quarantine,
                 zone=self.settings.organisation.timezone,
+                positions=Positions(
+                    self.log_path / "positions",
+                    key=self.secret.key("positions"),
+                    fingerprint=self._what_sources_give(),
+                ),
                 clock=clock,
                 say=self.say,
                 live=live,
@@ -327,6 +333,17 @@ class Workspace:
                 now=self.now(),
                 **options,
             )
+
+    def _what_sources_give(self) -> str:
+        """Hash of all that decides, besides the sources' files, what becomes of their records."""
+        from connectors.following import fingerprint_of
+
+        named = (self.settings.organisation.tree, self.settings.privacy.directory)
+        files = [self.settings.path(name).read_bytes() for name in named if name]
+        sources = [source.model_dump_json() for source in self.settings.source]
+        return fingerprint_of(
+            [version("vigie"), self.secret.fingerprint, self.settings_version, *sources, *files]
+        )
 
     def _find_sources(self) -> None:
         base = self.settings.base

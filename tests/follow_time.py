@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.admission import Admission, Redactor
 from connectors.contract import Accounting
-from connectors.following import Clock, Follower, Limits, Waits
+from connectors.following import Clock, Follower, Limits, Positions, Waits
 from connectors.log import EventLog, LogWriter
 from connectors.perimeters import PerimeterTree
 from connectors.quarantine import Quarantine
@@ -60,6 +60,7 @@ class Place:
     wall: datetime = NOW
     steady: float = 1000.0
     stopping: bool = False
+    settings: str = "as they are"
     pauses: list[float] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -116,6 +117,7 @@ class Place:
             log=log,
             quarantine=self.quarantine,
             zone="Europe/Paris",
+            positions=Positions(self.folder / "log/positions", key=bytes(32), fingerprint=self.settings),
             clock=Clock(lambda: self.wall, lambda: self.steady, pause, lambda: self.stopping),
             say=self.said.append,
             **options,

@@ -282,7 +282,7 @@ STEPS = st.lists(
         st.tuples(st.just("grow"), st.integers(0, 2), st.lists(CONTENTS, min_size=1, max_size=3)),
         st.tuples(st.just("rewrite"), st.integers(0, 2), st.lists(CONTENTS, min_size=1, max_size=3)),
         st.tuples(st.just("remove"), st.integers(0, 2), st.just([])),
-        st.tuples(st.just("restart"), st.integers(0, 0), st.just([])),
+        st.tuples(st.just("restart"), st.integers(0, 1), st.just([])),
     ),
     max_size=8,
 )
@@ -303,6 +303,8 @@ def test_following_gives_the_events_that_one_ingest_after_each_step_gives(
     for kind, number, contents in steps:
         path = place.folder / f"avis/{number}.csv"
         if kind == "restart":
+            if number:  # in good order: how far it read is kept
+                running.follower.close()
             log.__exit__(None, None, None)
             log = place.writer().__enter__()
             running = Running(place, log, follow_time.SURVEY)

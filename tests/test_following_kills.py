@@ -61,7 +61,7 @@ from connectors.following import follower
 from pipelines import workspace
 from pipelines.cli import app
 
-ingest.CHUNK_ROWS, follower.SEGMENT_S = 15, 0.01
+ingest.CHUNK_ROWS, follower.SEGMENT_S, follower._SAVE_S = 15, 0.01, 0.02
 
 class Shifted(datetime):
     ahead = 0

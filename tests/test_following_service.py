@@ -72,6 +72,7 @@ def test_a_poisoned_segment_is_set_aside_at_the_start_and_its_texts_come_again(
             place.write(f"avis/{number}.csv", follow_time.HEADER + follow_time.row(f"texte {number}"))
             follower.step()
             place.pass_time(2)
+        follower.close()
     core = place.folder / "log/generation-0001/segments/000000000002.core.parquet"
     core.write_bytes(core.read_bytes()[:-100])
     for _ in range(2):

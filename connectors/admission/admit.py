@@ -93,6 +93,11 @@ class SourceAdmission:
         """Admit what comes from here on at a later time, aware, as live events or as history."""
         self._now, self._live = now, live
 
+    @property
+    def identity(self) -> Identity:
+        """What gives the ids."""
+        return self._identity
+
     def forget(self, part: Hashable) -> None:
         """Give the ids of later rows as if those of a part had never come; see Identity.forget."""
         self._identity.forget(part)

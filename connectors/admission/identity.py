@@ -92,6 +92,16 @@ class Identity:
                 ids[i] = _digest(self._content, ids[i] + number.to_bytes(8, "big"))
         return ids
 
+    def contents(self, part: Hashable) -> npt.NDArray[np.uint64]:
+        """Hashes of the rows of a part that have no id of their own, for `remember`."""
+        return np.concatenate([np.zeros(0, np.uint64), *self._parts.get(part, [])])
+
+    def remember(self, part: Hashable, contents: npt.NDArray[np.uint64]) -> None:
+        """Count as if rows with these hashes had come as a part, which is new."""
+        if len(contents):
+            self._parts[part] = [contents]
+            self._occurrences.number(contents)
+
     def forget(self, part: Hashable) -> None:
         """Count as if the rows of a part had never come; those of every other part must have had one."""
         if self._parts.pop(part, None):

@@ -18,6 +18,8 @@ from connectors.admission import Admission
 from connectors.contract import Accounting, Record, SourceFile
 from connectors.errors import LogError, SourceError
 from connectors.following.growth import Growth, Waits
+from connectors.following.positions import Positions
+from connectors.following.status import Status
 from connectors.ingest import chunks, size_of
 from connectors.intake import Intake, Pending
 from connectors.loads import LeftOut, add, check_key, left_out, most_told, session_note
@@ -34,6 +36,7 @@ SEGMENT_S = 1.0
 """Live segments are at least this far apart, seconds of the monotonic clock."""
 _RETRY_S = 5.0
 _TELL_S = 60.0
+_SAVE_S = 30.0
 _JUMP = timedelta(minutes=1)
 
 
@@ -68,29 +71,6 @@ DEFAULT_WAITS, DEFAULT_LIMITS = Waits(), Limits()
 
 
 @dataclass(slots=True)
-class Status:
-    """What the service did so far, for metrics and messages. Accounts and latest events are by source."""
-
-    accounts: dict[str, Accounting] = field(default_factory=dict)
-    latest: dict[str, datetime] = field(default_factory=dict)
-    """When the newest event of a source was admitted."""
-    occurred: dict[str, datetime] = field(default_factory=dict)
-    """When the newest event of a source occurred."""
-    waiting: dict[str, int] = field(default_factory=dict)
-    """Files with something that is not whole yet."""
-    unreachable: set[str] = field(default_factory=set)
-    commits: int = 0
-    heartbeats: int = 0
-    compactions: int = 0
-    committed_at: datetime | None = None
-    clock: datetime | None = None
-    buffer_rows: int = 0
-    buffer_bytes: int = 0
-    blocked: bool = False
-    """The log cannot be written; the service tries again."""
-
-
-@dataclass(slots=True)
 class _Followed:
     """One source on its way. told: rows that one load left out at most; session: those of this one."""
 
@@ -99,6 +79,8 @@ class _Followed:
     growth: Growth
     told: LeftOut
     session: LeftOut = field(default_factory=LeftOut)
+    committed: Accounting = field(default_factory=Accounting)
+    """What became of the records up to the last commit."""
     faulty: set[str] = field(default_factory=set)
     """Files that quarantine holds as unreadable, and what they lie in."""
 
@@ -113,8 +95,9 @@ class Follower:
     """Follows sources into a log; `step` again and again, then `close`.
 
     Between two looks it takes the decisions that others ask for, and compacts closed days.
-    zone: whose days they are. live: whether what is there already is admitted as of now. Otherwise, if the
-    log has no live part yet, the first step loads it as history. say: receives lines for the user.
+    zone: whose days they are. positions: how far earlier services read. live: whether what is there already
+    is admitted as of now; otherwise, if the log has no live part yet, the first step loads it as history.
+    say: receives lines for the user.
     Raises, as every method does, SecretError if the log was written with another key, LogError and
     QuarantineError if they cannot be written; a full disk under the log is waited for.
     """
@@ -127,6 +110,7 @@ class Follower:
         log: LogWriter,
         quarantine: Quarantine,
         zone: str,
+        positions: Positions,
         clock: Clock,
         say: Callable[[str], None],
         live: bool = False,
@@ -145,7 +129,8 @@ class Follower:
         self._live = live or written.has_live
         self._pending = Pending()
         self._resolved: list[str] = []
-        self._zone = zone
+        self._zone, self._positions = zone, positions
+        self._midway, self._saved_at = False, clock.monotonic()
         self._house_at = clock.monotonic()
         self._last_commit = clock.monotonic() - SEGMENT_S
         self._wall = clock.now()
@@ -156,7 +141,14 @@ class Follower:
             name = opened.source.name
             intake = Intake(opened, admission, quarantine, known, live=self._live, now=self._wall)
             growth = Growth(
-                opened.source, waits, clock.monotonic, lambda: clock.now().timestamp(), intake.forget
+                opened.source,
+                waits,
+                clock.monotonic,
+                lambda: clock.now().timestamp(),
+                intake.forget,
+                positions.load(name, log.chain),
+                positions.name_of,
+                intake.identity.remember,
             )
             followed = _Followed(name, intake, growth, told.get(name, LeftOut()))
             for entry in quarantine.entries(name):
@@ -181,13 +173,25 @@ class Follower:
         self._mend()
         answer(self._log, self._say)
         self._keep_house()
+        if self._clock.monotonic() - self._saved_at >= _SAVE_S:
+            self._save()
         self._tell()
         return 0.0 if self._clock.stopping() else self._idle_s()
 
     def close(self) -> None:
-        """Commit what was taken."""
+        """Commit what was taken, and keep how far that is."""
         self._commit()
         self._mend()
+        self._save()
+
+    def _save(self) -> None:
+        """Keep the positions, if all that was taken is durable and no file is half read."""
+        if self._midway or any(followed.has_news for followed in self._sources):
+            return
+        for followed in self._sources:
+            saved = followed.growth.to_save(followed.intake.identity.contents)
+            self._positions.save(followed.name, saved, self._log.chain)
+        self._saved_at = self._clock.monotonic()
 
     def _read(self, followed: _Followed) -> None:
         try:
@@ -215,6 +219,7 @@ class Follower:
         for chunk in chunks(followed.growth.fresh(file, read), size_of):
             self._take(followed, chunk, part)
             if self._clock.stopping():
+                self._midway = True
                 return
         if mending:
             self._resolved += mending.resolved()
@@ -236,6 +241,7 @@ class Follower:
         for i in rejected:
             if stands_for_file(records[i]):
                 followed.faulty.update(places(records[i].file))
+        self.status.accounts[followed.name] = add(followed.committed, followed.intake.account)
         self._pending.add(events)
         if events.num_rows:
             self.status.latest[followed.name] = now
@@ -279,8 +285,7 @@ class Follower:
         self._append(accounts)
         for followed in self._sources:
             followed.session += left_out(followed.intake.account)
-            total = self.status.accounts[followed.name]
-            self.status.accounts[followed.name] = add(total, followed.intake.settle())
+            followed.committed = add(followed.committed, followed.intake.settle())
         self._pending = Pending()
         self._last_commit = self._clock.monotonic()
         self.status.commits += 1

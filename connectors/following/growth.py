@@ -16,6 +16,7 @@ from typing import TypeAlias
 import xxhash
 
 from connectors.contract import Ending, FileSource, Record, Rejected, SourceFile
+from connectors.following.positions import Digests, Saved
 from connectors.tables.csv_rows import UNCLOSED
 from connectors.tables.rows import DETAIL
 from connectors.unread import stands_for_file
@@ -43,20 +44,30 @@ class Waits:
 class _Prefix:
     """The first bytes of a file, by their hash."""
 
-    def __init__(self) -> None:
-        self._size = 0
+    def __init__(self, size: int = 0, digest: str = "") -> None:
+        self._size = size
         self._hash = xxhash.xxh3_128()
+        self._digest = digest
+
+    @property
+    def told(self) -> tuple[int, str]:
+        """Size and hash, to make the same one from."""
+        return self._size, self._digest
 
     def begins(self, path: Path) -> bool:
         """Whether the file still begins with these bytes, if there are any."""
         found = xxhash.xxh3_128()
-        return 0 < self._size == _update(found, path, 0, self._size) and found.digest() == self._hash.digest()
+        same = 0 < self._size == _update(found, path, 0, self._size) and found.hexdigest() == self._digest
+        if same:
+            self._hash = found
+        return same
 
     def grow(self, path: Path, size: int) -> None:
         """Take in the bytes up to a size; a file that has fewer by now will not begin with these."""
         self._size += _update(self._hash, path, self._size, size)
         if self._size < size:
             self._size = 0
+        self._digest = self._hash.hexdigest()
 
 
 def _update(found: xxhash.xxh3_128, path: Path, start: int, end: int) -> int:
@@ -98,7 +109,9 @@ class Growth:
     """The files of one source, watched for what is new.
 
     monotonic: seconds that only grow. now: seconds since 1970, to tell how old a file met for the first
-    time is. forget: called with the part of a file whose records count no more.
+    time is. forget: called with the part of a file whose records count no more. saved: positions of an
+    earlier run, by what `name_of` gives for a path; remember: called with the part and contents of one that
+    is taken up.
     """
 
     source: FileSource
@@ -106,6 +119,9 @@ class Growth:
     monotonic: Callable[[], float]
     now: Callable[[], float]
     forget: Callable[[int], None]
+    saved: dict[str, Saved] = field(default_factory=dict)
+    name_of: Callable[[Path], str] = str
+    remember: Callable[[int, Digests], None] = lambda _part, _contents: None
     _positions: dict[Path, _Position] = field(default_factory=dict)
     _parts: Iterator[int] = field(default_factory=lambda: count(1))
     _looked_at: float = -math.inf
@@ -202,14 +218,43 @@ class Growth:
         if version[0] is None:
             return False
         if position is None:
-            self._positions[path] = _Position(next(self._parts), version, self._changed_at(version))
-            return True
+            position = self._positions[path] = self._first_position(path, version)
+            return position.read != version
         self._note(position, version)
         if position.read != version and position.due is None and now < position.not_before:
             position.due = position.not_before
         return (position.read != version and now >= position.not_before) or (
             position.due is not None and now >= position.due
         )
+
+    def _first_position(self, path: Path, version: Version) -> _Position:
+        position = _Position(next(self._parts), version, self._changed_at(version))
+        saved = self.saved.pop(self.name_of(path), None) if self.saved else None
+        if saved is not None:
+            position.taken, position.read, position.mark = saved.taken, saved.read, saved.mark
+            position.prefix, position.last = (
+                _Prefix(saved.prefix_size, saved.prefix),
+                bytes.fromhex(saved.last),
+            )
+            self.remember(position.part, saved.contents)
+        return position
+
+    def to_save(self, contents: Callable[[int], Digests]) -> dict[Path, Saved]:
+        """The positions for a later run. contents: what `remember` will be given for a part."""
+        return {
+            path: Saved(
+                # What waits for its end is to be looked at again, changed or not.
+                read=position.read if position.due is None else (),
+                taken=position.taken,
+                prefix_size=position.prefix.told[0],
+                prefix=position.prefix.told[1],
+                last=position.last.hex(),
+                mark=position.mark,
+                contents=contents(position.part),
+            )
+            for path, position in self._positions.items()
+            if position.read is not None
+        }
 
     def _note(self, position: _Position, version: Version) -> None:
         if position.seen != version:

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from connectors.errors import LogError
-from connectors.following.follower import Status
+from connectors.following.status import Status
 
 _LOOPBACK = "127.0.0.1"
 
