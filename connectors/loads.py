@@ -1,8 +1,9 @@
 """What the notes of the log tell of the loads that made it: by which key, and what became of every row.
 
 A load of one source is `{"source", "key", "accounting"}`, in the last manifest of the load. A service that
-follows its sources writes `{"key", "session", "accounts": {source: accounting}}` with each segment: what
-became of the rows since the segment before. All notes of one session are one load.
+follows its sources writes `{"key", "session", "accounts": {source: accounting}, "goes_on": {source:
+session}}` with each segment: what became of the rows since the segment before. All notes of one session are
+one load of a source, with those of the session that it goes on from.
 """
 
 from collections import Counter, defaultdict
@@ -23,10 +24,16 @@ def load_note(source: str, key: str, account: Accounting | None = None) -> dict[
     return note if account is None else {**note, "accounting": account.as_json()}
 
 
-def session_note(key: str, session: str, accounts: Mapping[str, Accounting]) -> dict[str, Any]:
-    """The note of one segment of a session. accounts: of the rows since the segment before, by source."""
+def session_note(
+    key: str, session: str, accounts: Mapping[str, Accounting], loads: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The note of one segment of a session. accounts: of the rows since the segment before, by source.
+
+    loads: the first session of the load that this one goes on with, by source; this one where absent.
+    """
     told = {name: account.as_json() for name, account in accounts.items() if account.read}
-    return {"key": key, "session": session, "accounts": told}
+    goes_on = {name: load for name, load in (loads or {}).items() if load != session and name in told}
+    return {"key": key, "session": session, "accounts": told, "goes_on": goes_on}
 
 
 def accounts_of(note: Mapping[str, Any]) -> dict[str, Accounting]:
@@ -52,12 +59,20 @@ def check_key(log: EventLog, secret: Secret) -> None:
         secret.check_fingerprint(manifest.note.get("key"), where=f"the log {log.location}")
 
 
+def told_by_load(log: EventLog) -> dict[tuple[str, str], LeftOut]:
+    """The rows that each load left out, by source and load."""
+    loads: defaultdict[tuple[str, str], LeftOut] = defaultdict(Counter)
+    for manifest in log.manifests():
+        note = manifest.note
+        for name, account in accounts_of(note).items():
+            load = note.get("goes_on", {}).get(name) or note.get("session") or str(manifest.seq)
+            loads[name, load] += left_out(account)
+    return dict(loads)
+
+
 def most_told(log: EventLog) -> dict[str, LeftOut]:
     """The most rows that one load left out for each reason, by source."""
-    loads: defaultdict[tuple[str, str | int], LeftOut] = defaultdict(Counter)
-    for manifest in log.manifests():
-        for name, account in accounts_of(manifest.note).items():
-            loads[name, manifest.note.get("session", manifest.seq)] += left_out(account)
+    loads = told_by_load(log)
     most: defaultdict[str, LeftOut] = defaultdict(Counter)
     for (name, _), rows in loads.items():
         most[name] |= rows

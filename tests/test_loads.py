@@ -30,13 +30,14 @@ def test_the_segments_of_a_session_are_one_load(tmp_path: Path) -> None:
         load_note("mail", "k", MAIL),
         session_note("k", "morning", {"mail": MAIL, "avis": AVIS}),
         session_note("k", "morning", {"mail": MAIL}),
+        session_note("k", "noon", {"mail": Accounting(read=1, set_aside={"bounce": 1})}, {"mail": "morning"}),
         session_note("k", "evening", {"mail": Accounting(read=3, set_aside={"bounce": 1, "empty": 2})}),
     ]
     with LogWriter(tmp_path / "log", now=lambda: T0) as log:
         for note in notes:
             log.append_live(EVENT.empty_table(), note=note)
     assert most_told(EventLog(tmp_path / "log")) == {
-        "mail": Counter({("set aside", "bounce"): 4, ("set aside", "empty"): 2}),
+        "mail": Counter({("set aside", "bounce"): 5, ("set aside", "empty"): 2}),
         "avis": Counter(
             {("set aside", "bounce"): 2, ("set aside", "newsletter"): 1, ("quarantined", "bad_date"): 2}
         ),

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial, reduce
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -22,7 +23,7 @@ from connectors.following.positions import Positions
 from connectors.following.status import Status
 from connectors.ingest import chunks, size_of
 from connectors.intake import Intake, Pending
-from connectors.loads import LeftOut, add, check_key, left_out, most_told, session_note
+from connectors.loads import LeftOut, add, check_key, left_out, most_told, session_note, told_by_load
 from connectors.log import EventLog, LogWriter
 from connectors.log.compaction import KEPT, compact
 from connectors.log.inbox import answer
@@ -72,12 +73,13 @@ DEFAULT_WAITS, DEFAULT_LIMITS = Waits(), Limits()
 
 @dataclass(slots=True)
 class _Followed:
-    """One source on its way. told: rows that one load left out at most; session: those of this one."""
+    """One source on its way. told: rows that one load left out at most; session: those of this load."""
 
     name: str
     intake: Intake
     growth: Growth
     told: LeftOut
+    load: str
     session: LeftOut = field(default_factory=LeftOut)
     committed: Accounting = field(default_factory=Accounting)
     """What became of the records up to the last commit."""
@@ -121,7 +123,7 @@ class Follower:
         written = EventLog(log.path)
         check_key(written, admission.secret)
         quarantine.purge(clock.now())
-        known, told = written.known_ids(), most_told(written)
+        known, told, by_load = written.known_ids(), most_told(written), told_by_load(written)
         self._log, self._quarantine = log, quarantine
         self._clock, self._say, self._limits = clock, say, limits
         self._key = admission.secret.fingerprint
@@ -140,17 +142,19 @@ class Follower:
         for opened in sources:
             name = opened.source.name
             intake = Intake(opened, admission, quarantine, known, live=self._live, now=self._wall)
+            load, saved = positions.load(name, log.chain)
             growth = Growth(
                 opened.source,
                 waits,
                 clock.monotonic,
                 lambda: clock.now().timestamp(),
                 intake.forget,
-                positions.load(name, log.chain),
+                saved,
                 positions.name_of,
                 intake.identity.remember,
             )
-            followed = _Followed(name, intake, growth, told.get(name, LeftOut()))
+            followed = _Followed(name, intake, growth, told.get(name, LeftOut()), load or self._session)
+            followed.session += by_load.get((name, followed.load), LeftOut())
             for entry in quarantine.entries(name):
                 if stands_for_file(entry.record):
                     followed.faulty.update(places(entry.record.file))
@@ -190,7 +194,7 @@ class Follower:
             return
         for followed in self._sources:
             saved = followed.growth.to_save(followed.intake.identity.contents)
-            self._positions.save(followed.name, saved, self._log.chain)
+            self._positions.save(followed.name, saved, self._log.chain, load=followed.load)
         self._saved_at = self._clock.monotonic()
 
     def _read(self, followed: _Followed) -> None:
@@ -293,7 +297,7 @@ class Follower:
         self.status.buffer_rows = self.status.buffer_bytes = 0
 
     def _append(self, accounts: dict[str, Accounting]) -> None:
-        events, note = self._pending.table(), session_note(self._key, self._session, accounts)
+        events, note = self._pending.table(), self._note(accounts)
         while True:
             try:
                 if self._live:
@@ -313,6 +317,10 @@ class Follower:
                     self._say("the event log can be written again")
                 self.status.blocked = False
                 return
+
+    def _note(self, accounts: dict[str, Accounting]) -> dict[str, Any]:
+        loads = {followed.name: followed.load for followed in self._sources}
+        return session_note(self._key, self._session, accounts, loads)
 
     def _beat(self) -> None:
         """Advance the log's clock once it is a tick behind: quiet days close too."""

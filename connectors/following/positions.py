@@ -59,8 +59,8 @@ class Positions:
         place = str(path.absolute()).encode(errors="surrogatepass")
         return blake2b(place, key=self._key, digest_size=16).hexdigest()
 
-    def save(self, source: str, files: Mapping[Path, Saved], chain: Chain) -> None:
-        """Keep the positions of one source. LogError if they cannot be written."""
+    def save(self, source: str, files: Mapping[Path, Saved], chain: Chain, *, load: str) -> None:
+        """Keep the positions of one source and the load they belong to. LogError if the disk refuses."""
         told: list[dict[str, Any]] = []
         contents: list[Digests] = []
         for path, saved in files.items():
@@ -72,6 +72,7 @@ class Positions:
             "fingerprint": self._fingerprint,
             "seq": chain.head.seq if chain.head else 0,
             "head": chain.head_hash,
+            "load": load,
             "files": told,
         }
         buffer = BytesIO()
@@ -90,8 +91,8 @@ class Positions:
             write_whole(self.folder / f"{source}.npz", write)
             sync_folder(self.folder)
 
-    def load(self, source: str, chain: Chain) -> dict[str, Saved]:
-        """What was kept, by the name of the file; nothing if it is void, damaged or not there."""
+    def load(self, source: str, chain: Chain) -> tuple[str | None, dict[str, Saved]]:
+        """The load, and what was kept by the name of the file; nothing if void, damaged or not there."""
         try:
             with (
                 (self.folder / f"{source}.npz").open("rb") as file,
@@ -100,11 +101,11 @@ class Positions:
                 header = json.loads(kept["header"].tobytes())
                 lengths, contents = kept["lengths"], kept["contents"]
             if header["format"] != _FORMAT or header["fingerprint"] != self._fingerprint:
-                return {}
+                return None, {}
             if not _still_holds(chain, header["seq"], header["head"]):
-                return {}
+                return None, {}
             parts = np.split(contents, np.cumsum(lengths)[:-1]) if len(lengths) else []
-            return {
+            return str(header["load"]), {
                 one["name"]: Saved(
                     read=tuple(None if at is None else (at[0], at[1], at[2]) for at in one["read"]),
                     taken=one["taken"],
@@ -117,7 +118,7 @@ class Positions:
                 for one, part in zip(header["files"], parts, strict=True)
             }
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
-            return {}
+            return None, {}
 
 
 def _still_holds(chain: Chain, seq: int, head: str | None) -> bool:
