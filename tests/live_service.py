@@ -27,7 +27,8 @@ languages = ["fr", "en"]
 
 [privacy]
 min_authors = 4
-
+"""
+STORE = """
 [store]
 dsn = "{dsn}"
 """
@@ -39,11 +40,11 @@ TABLES = {
 }
 
 
-def write_settings(folder: Path, dsn: str) -> Path:
-    """The settings of a workspace whose log is `folder/log`."""
+def write_settings(folder: Path, dsn: str | None) -> Path:
+    """The settings of a workspace whose log is `folder/log`; its store is the built-in one without a DSN."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "vigie.toml"
-    file.write_text(SETTINGS.format(dsn=dsn))
+    file.write_text(SETTINGS if dsn is None else SETTINGS + STORE.format(dsn=dsn))
     return file
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.check import check
+from pipelines.cli.cluster import cluster_down, cluster_up
 from pipelines.cli.deliver import deliver
 from pipelines.cli.demo import demo
 from pipelines.cli.explain import explain
@@ -68,6 +69,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
     "outbox": (
         "Messages that are due, sent or given up: list, retry.",
         {"list": list_outbox, "retry": retry_outbox},
+    ),
+    "cluster": (
+        "A Flink cluster on this machine, for trials: up, down.",
+        {"up": cluster_up, "down": cluster_down},
     ),
     "quarantine": (
         "Rows that could not become events: list, show, retry, purge.",

@@ -35,6 +35,12 @@ def live(
             "--cluster", metavar="HOST:PORT", help="A Flink cluster; by default Flink runs in this process."
         ),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port", metavar="N", min=0, max=65535, help="Serve Prometheus metrics on this machine."
+        ),
+    ] = None,
 ) -> None:
     """Follow the log; keep the signals in the store up to date.
 
@@ -53,6 +59,7 @@ def live(
         stack.enter_context(folder.held())
         stack.enter_context(workspace.open_store())
         job = job_of(workspace, ends=False)
+        from pipelines.live.metrics import LiveCollector, serving
         from pipelines.live.service import Service
 
         service = Service(
@@ -63,6 +70,13 @@ def live(
             cluster=cluster,
             say=notice,
         )
+        if metrics_port is not None:
+            store = workspace.settings.store
+            collector = LiveCollector(
+                service.status, job.log, folder, dsn=store.dsn, data=workspace.settings.path(store.folder)
+            )
+            port = stack.enter_context(serving(collector, port=metrics_port))
+            notice(f"metrics at http://127.0.0.1:{port}/metrics")
         try:
             service.run()
         except Exception as error:

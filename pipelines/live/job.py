@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from connectors.errors import LogError
@@ -23,8 +24,21 @@ from pipelines.stages.explain import Telling
 SHARDS = 16
 """Shards of divisions: an upper bound of useful parallelism, and part of what state belongs to."""
 _ROOT = Path(__file__).parents[2]
-_JUDGING = ("detectors", "pipelines/live", "pipelines/stages", "pipelines/chronicle.py", "pipelines/flow.py")
+_JUDGING = (
+    "connectors/civil_days.py",
+    "connectors/events.py",
+    "connectors/perimeters.py",
+    "detectors",
+    "pipelines/chronicle.py",
+    "pipelines/flow.py",
+    *(
+        f"pipelines/live/{name}.py"
+        for name in ("feed", "job", "machine", "messages", "shards", "state", "whole")
+    ),
+    "pipelines/stages",
+)
 """Code that makes or reads state."""
+_LIBRARIES = ("numba", "numpy", "polars", "pyarrow", "river")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +112,9 @@ class LiveJob:
 
 @cache
 def code_version() -> str:
-    """Hash of the code that makes or reads state; 16 hexadecimal digits."""
-    found = hashlib.blake2b(digest_size=8)
+    """Hash of the code that makes or reads state, ours and libraries'; 16 hexadecimal digits."""
+    libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
+    found = hashlib.blake2b("\n".join(libraries).encode(), digest_size=8)
     for place in _JUDGING:
         path = _ROOT / place
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
