@@ -1,19 +1,23 @@
 """From a replay to the signal store: signals with evidence, tallies, perimeters, and what was loaded."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.civil_days import midnight
 from connectors.loads import accounts_of
 from connectors.log import EventLog
 from connectors.store import Run, Store
-from connectors.store.schemas import TALLY
+from connectors.store.publication import Publication, Rules
+from connectors.store.schemas import TALLY, THEME
 from pipelines.columns import mapped
+from pipelines.crowds import crowds
 from pipelines.replay import Replayed
 from pipelines.stages.tally import theme_keys
 from pipelines.workspace import Workspace
@@ -42,8 +46,47 @@ def publish(workspace: Workspace, replayed: Replayed, store: Store, *, started_a
         zone=workspace.settings.organisation.timezone,
     )
     signals = replayed.signals
-    store.replace_run(run, signals.signals, signals.evidence, tallies, perimeters=workspace.names)
+    store.replace_run(
+        run,
+        signals.signals,
+        signals.evidence,
+        tallies,
+        perimeters=workspace.names,
+        publication=publication_of(workspace, replayed.cells),
+    )
     record_loads(store, workspace.open_log())
+
+
+def publication_of(workspace: Workspace, cells: Sequence[Path] | None = None) -> Publication:
+    """By which rules boards count, with the themes' names, and the crowds behind files of CELLS, all there are."""
+    settings = workspace.settings
+    zone = settings.organisation.timezone
+    themes = [
+        {**asdict(theme), "owning_function": theme.function} for theme in workspace.lexicons.themes.values()
+    ]
+    return Publication(
+        rules=Rules(
+            min_authors=settings.privacy.min_authors,
+            weekly_depth=settings.privacy.weekly_depth,
+            timezone=zone,
+            false_alerts=settings.detection.false_alerts_per_perimeter_per_year,
+        ),
+        themes=pa.Table.from_pylist(themes, schema=THEME),
+        crowds=None
+        if cells is None
+        else crowds(
+            workspace.open_log(),
+            zone=zone,
+            last_bucket=_last_bucket(cells),
+            min_authors=settings.privacy.min_authors,
+        ),
+    )
+
+
+def _last_bucket(cells: Iterable[Path]) -> int:
+    """The last bucket with a tally: crowds of later ones would vouch for tallies that are not there."""
+    lasts = (pc.max(pq.read_table(file, columns=["bucket"])["bucket"]).as_py() for file in cells)
+    return max((last for last in lasts if last is not None), default=0)
 
 
 def read_tallies(files: Iterable[Path], *, themes: Mapping[int, str], zone: str) -> Iterator[pa.Table]:

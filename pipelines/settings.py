@@ -47,6 +47,8 @@ class Privacy(Model):
     """Names to redact, one a line."""
     min_authors: Annotated[int, Field(ge=3)] = 5
     """Nothing is shown of fewer distinct authors."""
+    weekly_depth: Annotated[int, Field(ge=0)] = 1
+    """Boards count perimeters down to this depth (0: the root) by week, smaller ones by four weeks."""
     quarantine: str = "quarantine"
     quarantine_days: Annotated[int, Field(ge=1)] = 30
 

@@ -71,6 +71,18 @@ def alerts() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def published_events() -> ModuleType:
+    """tests/published_events.py: generated events, their tallies and crowds."""
+    return _load("published_events")
+
+
+@pytest.fixture(scope="session")
+def grafana_double() -> ModuleType:
+    """tests/grafana_double.py: a stand-in for Grafana's API."""
+    return _load("grafana_double")
+
+
+@pytest.fixture(scope="session")
 def store_dsn() -> Iterator[str]:
     """A server with a signal store. Not under pytest's folder: as root the server is another account."""
     from connectors.store.embedded import EmbeddedPostgres

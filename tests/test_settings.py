@@ -218,6 +218,7 @@ IRRELEVANT: list[tuple[str, str, Any]] = [
     ("privacy", "directory", "noms.txt"),
     ("privacy", "quarantine", "q"),
     ("privacy", "quarantine_days", 3),
+    ("privacy", "weekly_depth", 2),
     ("log", "path", "journal"),
     ("store", "dsn", "postgresql://localhost/vigie"),
     ("store", "folder", "base"),

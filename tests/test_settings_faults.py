@@ -32,6 +32,7 @@ directory = "names"
 min_authors = 5
 quarantine = "q"
 quarantine_days = 30
+weekly_depth = 1
 [log]
 path = "log"
 [follow]

@@ -1,5 +1,7 @@
 """The Arrow tables that the store takes. Column names and meanings are those of its PostgreSQL tables."""
 
+from datetime import date
+
 import pyarrow as pa
 
 from connectors.events import TIME
@@ -86,3 +88,26 @@ PERIMETER = pa.schema(
     [pa.field("path", pa.string(), nullable=False), pa.field("name", pa.string(), nullable=False)]
 )
 """One row a perimeter. path: from the root, `enseigne/nord/lille-2`. name: what people call it."""
+
+THEME = pa.schema(
+    [
+        pa.field(name, pa.string(), nullable=False)
+        for name in ("key", "label_fr", "label_en", "dimension", "stance", "owning_function", "polarity")
+    ]
+)
+"""One row a theme of the lexicons. polarity: complaint, praise or neutral."""
+
+PERIODS_EPOCH = date(1970, 1, 5)
+"""A Monday: periods of 7 and of 28 days begin so many days from it."""
+
+CROWD = pa.schema(
+    [
+        pa.field("perimeter", pa.string(), nullable=False),
+        pa.field("days", pa.int32(), nullable=False),
+        pa.field("starts", pa.date32(), nullable=False),
+        pa.field("voice", pa.string(), nullable=False),
+        pa.field("loudest", pa.int64(), nullable=False),
+    ]
+)
+"""One row a perimeter, period of 7 or 28 days by its first day, and voice ('' for all). loudest: on how many
+days and channels, in all, its loudest authors wrote, of whom there are one fewer than the minimum."""

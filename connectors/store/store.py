@@ -20,6 +20,7 @@ from connectors.store.connection import connect, in_words, place_of
 from connectors.store.embedded import EmbeddedPostgres
 from connectors.store.loading import Days, Loader
 from connectors.store.migrate import migrate, read_migrations
+from connectors.store.publication import Publication, adopt, forget_crowds, learn_crowds, refresh
 from connectors.store.schemas import EVIDENCE, PERIMETER, SIGNAL, TALLY
 
 _WRITE_LOCK = int.from_bytes(b"vigieDML", "big", signed=True)
@@ -79,6 +80,11 @@ class Store:
         self._connection = connection
         self._place = place_of(connection)
 
+    @property
+    def connection(self) -> psycopg.Connection:
+        """For readers of the views in the schema vigie_boards."""
+        return self._connection
+
     def replace_run(
         self,
         run: Run,
@@ -88,12 +94,14 @@ class Store:
         *,
         perimeters: Mapping[str, str] | None = None,
         days: Days | None = None,
+        publication: Publication | None = None,
     ) -> None:
         """Make the store reflect a full replay: new rows in, changed rows updated, vanished rows out.
 
         Readers see the replay before or this one, never a mixture. perimeters: path to displayed name,
         beyond or among the paths met; a path without one is named by its last part, and ancestors are added.
         days: that these tallies are all of; those of other days, and perimeters, stay. None: of all days.
+        publication: by which rules boards count, and with which themes and crowds; as before where None.
         """
         with self._loading() as loader:
             loader.receive("tally", tallies, TALLY)
@@ -108,16 +116,23 @@ class Store:
             loader.delete_vanished("tally", key=_TALLY_KEY, days=days)
             if days is None:
                 loader.delete_vanished("perimeter", key=("path",))
+            self._publish(loader, publication, None if days is None else days[0])
             self._make_current(run)
 
-    def replace_tallies(self, tallies: pa.RecordBatch | pa.Table, *, days: Days) -> None:
-        """Make these all the tallies of some days; those of other days stay."""
+    def replace_tallies(
+        self, tallies: pa.RecordBatch | pa.Table, *, days: Days, publication: Publication | None = None
+    ) -> None:
+        """Make these all the tallies of some days, and publish their periods; those of other days stay.
+
+        publication: as in `replace_run`.
+        """
         with self._loading() as loader:
             loader.receive("tally", [tallies], TALLY)
             loader.receive_perimeters(("tally",), {})
             loader.upsert("perimeter", PERIMETER, key=("path",), update=False)
             loader.upsert("tally", TALLY, key=_TALLY_KEY)
             loader.delete_vanished("tally", key=_TALLY_KEY, days=days)
+            self._publish(loader, publication, days[0])
 
     def upsert_tallies(self, tallies: pa.RecordBatch | pa.Table) -> None:
         """Insert or update tallies, by perimeter, bucket, channel, voice and theme."""
@@ -126,6 +141,17 @@ class Store:
             loader.receive_perimeters(("tally",), {})
             loader.upsert("perimeter", PERIMETER, key=("path",), update=False)
             loader.upsert("tally", TALLY, key=_TALLY_KEY)
+            forget_crowds(self._connection)
+
+    def refresh_published(self, since: date | None = None, crowds: Iterable[pa.Table] = ()) -> None:
+        """Publish the tallies to boards anew, from the period of 28 days that `since` is in; by default all.
+
+        `replace_run` and `replace_tallies` do it; `upsert_tallies`, which may come every second, does not. crowds: those of
+        periods with new tallies, which else show what a single day vouches for.
+        """
+        with self._loading() as loader:
+            learn_crowds(loader, crowds)
+            refresh(self._connection, since)
 
     def upsert_signals(self, signals: pa.Table, evidence: pa.Table) -> None:
         """Insert or update signals; `evidence` is all the evidence these signals have."""
@@ -223,6 +249,14 @@ class Store:
         with in_words(self._place), self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_WRITE_LOCK,))
             yield Loader(self._connection)
+
+    def _publish(self, loader: Loader, publication: Publication | None, since: date | None) -> None:
+        """Publish the tallies that came in."""
+        if publication is not None:
+            adopt(self._connection, loader, publication)
+        if publication is None or publication.crowds is None:
+            forget_crowds(self._connection)
+        refresh(self._connection, since)
 
     def _select(
         self, columns: Sequence[str], table: str, clauses: str, values: Mapping[str, Any] | None = None

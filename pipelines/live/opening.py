@@ -15,6 +15,7 @@ from connectors.log import EventLog
 from pipelines.flow import Rules
 from pipelines.live.job import LiveJob
 from pipelines.live.sinks import StoreSink
+from pipelines.publish import publication_of
 from pipelines.stages.tally import theme_keys
 from pipelines.workspace import Workspace
 
@@ -34,6 +35,7 @@ def job_of(workspace: Workspace, *, ends: bool) -> LiveJob:
         lexicon_version=workspace.lexicons.version,
         code_version=version("vigie"),
         names=workspace.names,
+        publication=publication_of(workspace),
     )
     return LiveJob(
         # Workers stand in other folders.

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from connectors.civil_days import day_of
 from connectors.store import Run, open_store
+from connectors.store.publication import Publication
 from pipelines.live.whole import Update
 from pipelines.publish import tallies_of
 from pipelines.replay import Replayed, digest, texts_in, write_cells
@@ -70,6 +71,8 @@ class StoreSink:
     lexicon_version: str
     code_version: str
     names: dict[str, str] = field(default_factory=dict)
+    publication: Publication | None = None
+    """By which rules boards count; those in force where None."""
 
     def write(self, update: Update) -> None:
         """Bring the store to the update's close. StoreError if it cannot take it; it then stays as it was."""
@@ -79,7 +82,7 @@ class StoreSink:
         days = (first, day_of(close.bucket))
         with open_store(self.dsn, data=self.data) as store:
             if update.signals is None:
-                store.replace_tallies(tallies, days=days)
+                store.replace_tallies(tallies, days=days, publication=self.publication)
                 return
             run = Run(
                 log_head=close.log_head,
@@ -97,5 +100,6 @@ class StoreSink:
                 update.signals.evidence,
                 [tallies],
                 perimeters=self.names,
+                publication=self.publication,
                 days=days,
             )
