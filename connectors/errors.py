@@ -8,7 +8,8 @@ VigieError
 ├── StoreError           the signal store cannot be reached or used (exit 5)
 ├── SecretError          the secret key is missing or does not fit (exit 6)
 ├── QuarantineError      quarantine cannot be read or written (exit 7)
-└── AlertError           a subscription is wrong or unknown, or alerts cannot be sent (exit 9)
+├── AlertError           a subscription is wrong or unknown, or alerts cannot be sent (exit 9)
+└── DashboardError       Grafana cannot be reached, or a board is not as it must be (exit 10)
 
 Each message says what is wrong, where, the rule, and what to do. The command line prints the message
 on one line and exits with the class's `exit_code`; it never shows a traceback for these.
@@ -65,3 +66,9 @@ class AlertError(VigieError):
     """A subscription is wrong or unknown, or alerts cannot be sent at all; one line a fault."""
 
     exit_code = 9
+
+
+class DashboardError(VigieError):
+    """Grafana cannot be reached or refuses, or a board fails its checks."""
+
+    exit_code = 10

@@ -9,6 +9,7 @@ import typer
 
 from pipelines.cli.check import check
 from pipelines.cli.cluster import cluster_down, cluster_up
+from pipelines.cli.dashboards import build_dashboards, check_dashboards, push_dashboards
 from pipelines.cli.deliver import deliver
 from pipelines.cli.demo import demo
 from pipelines.cli.explain import explain
@@ -82,6 +83,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
             "retry": retry_quarantine,
             "purge": purge_quarantine,
         },
+    ),
+    "dashboards": (
+        "Grafana's boards: build, push, check.",
+        {"build": build_dashboards, "push": push_dashboards, "check": check_dashboards},
     ),
     "log": (
         "The event log: show, verify, compact, set-aside.",

@@ -75,6 +75,8 @@ def demo(
                 f"{one.folder}: open the .eml files.\n"
                 f"Their links are answered by: vigie serve --settings {place / 'vigie.toml'}"
             )
+        if not once:
+            write_boards(place / "grafana")
 
 
 def draw(done: "Demo") -> str:
@@ -100,6 +102,27 @@ def draw(done: "Demo") -> str:
         last=LAST_DAY,
         title=f"What was planted among {done.replayed.events:,} generated texts, and when Vigie raised it",
         legend="Dots: planted texts, a day each. Red: the first signal. Decoys must stay without one.",
+    )
+
+
+def write_boards(folder: Path) -> None:
+    """Write what a Grafana starts from, opened on the story and the twelve weeks before, and say how to."""
+    from datetime import timedelta
+
+    from dashboards.board import Span
+    from dashboards.provisioning import write_provisioning
+    from pipelines.demo.rhythm import LAST_DAY, STORY_DAY, STORY_WEEKS, day_date
+
+    first = day_date(STORY_DAY) - timedelta(weeks=STORY_WEEKS)
+    files = write_provisioning(folder, span=Span(f"{first}T00:00:00Z", f"{LAST_DAY}T23:59:59Z"))
+    settings = folder.parent / "vigie.toml"
+    typer.echo(
+        f"\n{len(files)} files in {folder}: boards in French and English. To see them, with Docker:\n"
+        "  1. write the passwords that compose.yaml names to .env, and start it:\n"
+        f"     VIGIE_BOARDS={folder} docker compose up -d postgres grafana\n"
+        f"  2. set store.dsn in {settings} as compose.yaml says, and load it:\n"
+        f"     vigie replay --settings {settings}\n"
+        "  3. open http://127.0.0.1:3000/d/vigie-watch-fr (or -en)"
     )
 
 

@@ -1,0 +1,74 @@
+"""What several boards show: scores, moods, bands and lists of signals."""
+
+from dashboards.board import HERE, WITHIN, Row, address
+from dashboards.panels import GREEN, GREY, ORANGE, RED, AnyPanel, Column, Look, note, rows
+from dashboards.words import DIMENSIONS, KINDS, STATUSES, Lang, Say, spelled
+
+SCORE_STEPS = ((None, RED), (0.6, ORANGE), (0.75, GREEN))
+"""Of a mean score in [0, 1]."""
+MOOD_STEPS = ((None, RED), (-0.1, ORANGE), (0.1, GREEN))
+"""Of a mean sentiment in [-1, 1]."""
+
+MEANS = """
+sum(total) FILTER (WHERE answer = 'scored') / sum(texts) FILTER (WHERE answer = 'scored') AS score,
+sum(total) FILTER (WHERE answer = 'written') / sum(texts) FILTER (WHERE answer = 'written') AS mood
+"""
+"""SQL over vigie_boards.answer: mean score in [0, 1], mean sentiment in [-1, 1]."""
+
+
+def last_of(view: str) -> str:
+    """SQL: only the last period of a view, of the chosen perimeter, within the range."""
+    return f"{HERE} AND at = (SELECT max(at) FROM vigie_boards.{view} WHERE {HERE} AND $__timeFilter(at))"
+
+
+def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
+    """Signals of the chosen perimeter and below, the newest first, each with the way to its evidence."""
+    raised, place, what = say("levé le", "raised"), say("périmètre", "perimeter"), say("signal", "signal")
+    kind, voices, people = say("nature", "kind"), say("voix", "voices"), say("auteurs", "authors")
+    strength, status = say("force", "strength"), say("état", "state")
+    return rows(
+        look,
+        f"""
+        SELECT signal_id, raised_at AS "{raised}", perimeter_name AS "{place}", sentence_{lang} AS "{what}",
+               {spelled("kind", KINDS, say)} AS "{kind}",
+               {spelled("coalesce(dimension, '–')", DIMENSIONS, say)} AS "dimension",
+               voices AS "{voices}", distinct_authors AS "{people}",
+               strongest_evidence / nullif(threshold, 0) AS "{strength}",
+               {spelled("status", STATUSES, say)} AS "{status}"
+        FROM vigie_boards.signal WHERE {WITHIN} AND {where}
+        ORDER BY raised_at DESC, evidence DESC LIMIT 100
+        """,
+        {
+            "signal_id": Column(hidden=True),
+            raised: Column(unit="dateTimeAsLocalNoDateIfToday", width=110),
+            place: Column(width=150),
+            what: Column(
+                wraps=True,
+                link=(
+                    say("Voir ce qui le porte", "See what carries it"),
+                    address("signal", lang, signal="${__data.fields.signal_id}"),
+                ),
+            ),
+            kind: Column(width=130),
+            "dimension": Column(width=110),
+            voices: Column(width=110),
+            people: Column(width=80, decimals=0),
+            strength: Column(
+                width=80, decimals=1, unit="suffix: ×", steps=((None, GREY), (1, ORANGE), (1.5, RED))
+            ),
+            status: Column(width=80),
+        },
+    )
+
+
+def footer(say: Say) -> Row:
+    """What every board owes its reader."""
+    words = say(
+        "Rien n'est montré de moins d'auteurs distincts que le minimum : une case vide peut avoir été retirée pour "
+        "que les siens, ou ceux d'un voisin, ne se devinent pas. Les périmètres se comptent par semaine jusqu'au "
+        "niveau des divisions, par quatre semaines en dessous.",
+        "Nothing is shown of fewer distinct authors than the minimum: an empty cell may have been withheld so that "
+        "its authors, or a neighbour's, cannot be guessed. Perimeters are counted by week down to divisions, by four "
+        "weeks below.",
+    )
+    return Row(3, [(note("", words), 24)])
