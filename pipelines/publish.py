@@ -58,7 +58,7 @@ def publish(workspace: Workspace, replayed: Replayed, store: Store, *, started_a
 
 
 def publication_of(workspace: Workspace, cells: Sequence[Path] | None = None) -> Publication:
-    """By which rules boards count, with the themes' names, and the crowds behind files of CELLS, all there are."""
+    """By which rules boards count, the themes' names, and the crowds behind CELLS, all files there are."""
     settings = workspace.settings
     zone = settings.organisation.timezone
     themes = [

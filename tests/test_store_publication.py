@@ -209,3 +209,28 @@ def test_publishing_again_changes_nothing_and_a_part_is_published_as_the_whole(
     assert 0 < len(published(raw)) < len(before)
     store.refresh_published(crowds=[published_events.crowds(events, K)])
     assert len(published(raw)) == len(before)
+
+
+def test_tallies_that_come_live_are_published_by_the_rules_of_the_day(
+    store: Store, raw: psycopg.Connection, made: ModuleType, published_events: ModuleType
+) -> None:
+    events = published_events.draw(5, days=84)
+    load(store, made, published_events, events)
+    before = published(raw)
+    last = max(event.day for event in events)
+    days = (last - timedelta(days=3), last)
+    came = published_events.tallies([event for event in events if event.day >= days[0]])
+    rules = published_events.publication(events, least=K, with_crowds=False)
+    rules = type(rules)(rules.rules, rules.themes)
+    store.replace_tallies(came, days=days, publication=rules)
+    # Older periods are as they were, under the crowds of the replay.
+    old = published_events.period(days[0], 28)
+    assert [row for row in published(raw) if row["starts"] < old] == [
+        row for row in before if row["starts"] < old
+    ]
+    # A higher minimum holds at once for the past too, and old crowds vouch for it no longer.
+    higher = published_events.publication(events, least=K + 4, with_crowds=False)
+    store.replace_tallies(came, days=days, publication=type(higher)(higher.rules, higher.themes))
+    for row in published(raw):
+        assert authors(events, published_events.counted(events, row)) >= K + 4
+    assert raw.execute("SELECT count(*) FROM vigie.crowd").fetchone() == (0,)

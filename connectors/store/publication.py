@@ -30,23 +30,32 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What is published with a replay. themes: in the schema THEME. crowds: tables in the schema CROWD, of all
-    tallies; None where they were not counted, and tallies that came vouch for themselves."""
+    """What is published with a replay.
+
+    themes: in the schema THEME. crowds: tables in the schema CROWD, of all tallies; None where they were not
+    counted: then tallies that came vouch for themselves.
+    """
 
     rules: Rules
     themes: pa.Table
     crowds: Iterable[pa.Table] | None = None
 
 
-def adopt(connection: psycopg.Connection, loader: Loader, publication: Publication) -> None:
-    """Put rules, themes and crowds in force, inside the caller's transaction."""
-    connection.execute(_ADOPT, asdict(publication.rules))
+def adopt(connection: psycopg.Connection, loader: Loader, publication: Publication) -> bool:
+    """Put rules, themes and crowds in force, inside the caller's transaction; whether the rules are others.
+
+    Where they are, everything must be published anew, and crowds counted under others vouch for nothing.
+    """
+    changed = connection.execute(_ADOPT, asdict(publication.rules)).rowcount > 0
+    if changed:
+        connection.execute("DELETE FROM vigie.crowd")
     loader.receive("theme", [publication.themes], THEME)
     loader.upsert("theme", THEME, key=("key",))
     loader.delete_vanished("theme", key=("key",))
     if publication.crowds is not None:
         learn_crowds(loader, publication.crowds)
         loader.delete_vanished("crowd", key=_CROWD_KEY)
+    return changed
 
 
 def learn_crowds(loader: Loader, crowds: Iterable[pa.Table]) -> None:
@@ -76,4 +85,6 @@ _ADOPT = """
 UPDATE vigie.publication AS kept
 SET min_authors = %(min_authors)s, weekly_depth = %(weekly_depth)s, timezone = %(timezone)s,
     false_alerts = %(false_alerts)s
+WHERE (min_authors, weekly_depth, timezone, false_alerts)
+   IS DISTINCT FROM (%(min_authors)s, %(weekly_depth)s, %(timezone)s, %(false_alerts)s)
 """

@@ -146,8 +146,8 @@ class Store:
     def refresh_published(self, since: date | None = None, crowds: Iterable[pa.Table] = ()) -> None:
         """Publish the tallies to boards anew, from the period of 28 days that `since` is in; by default all.
 
-        `replace_run` and `replace_tallies` do it; `upsert_tallies`, which may come every second, does not. crowds: those of
-        periods with new tallies, which else show what a single day vouches for.
+        `replace_run` and `replace_tallies` do it; `upsert_tallies`, which may come every second, does not.
+        crowds: those of periods with new tallies, which else show what a single day vouches for.
         """
         with self._loading() as loader:
             learn_crowds(loader, crowds)
@@ -252,8 +252,8 @@ class Store:
 
     def _publish(self, loader: Loader, publication: Publication | None, since: date | None) -> None:
         """Publish the tallies that came in."""
-        if publication is not None:
-            adopt(self._connection, loader, publication)
+        if publication is not None and adopt(self._connection, loader, publication):
+            since = None
         if publication is None or publication.crowds is None:
             forget_crowds(self._connection)
         refresh(self._connection, since)
