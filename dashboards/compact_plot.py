@@ -22,7 +22,7 @@ from dashboards.judged_plot import (
 from dashboards.svg import INK, LINE, RAISED, SOFT, TEXTS, document, label
 
 WIDTH = 520
-_LEFT, _RIGHT, _TOP, _PANEL, _FOOT = 52, 14, 78, 190, 36
+_LEFT, _RIGHT, _TOP, _PANEL, _FOOT = 52, 14, 88, 190, 36
 _TEXT = 16
 _MOST_DATES = 4
 _LETTER = 8.1
@@ -101,6 +101,6 @@ def _dates(time: Time, words: Words) -> Iterator[str]:
 
 
 def _mark(x: float, alert: str) -> Iterator[str]:
-    yield f"<path d='M{x:.1f} {_TOP}V{_TOP + _PANEL}' class='alert' stroke='{RAISED}' stroke-width='2'/>"
+    yield f"<path d='M{x:.1f} {_TOP - 16}V{_TOP + _PANEL}' class='alert' stroke='{RAISED}' stroke-width='2'/>"
     anchor, beside = ("end", x - 8) if x > WIDTH / 2 else ("start", x + 8)
-    yield label(beside, _TOP + 14, alert, _TEXT, RAISED, weight=600, anchor=anchor)
+    yield label(beside, _TOP - 6, alert, _TEXT, RAISED, weight=600, anchor=anchor)

@@ -4,6 +4,7 @@ Everyone in it is generated. Tests reach this through the fixture `alerts`.
 """
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,16 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from connectors.alerts.subscription import Sealer, Subscription
 from connectors.secret import Secret
@@ -141,6 +148,62 @@ def mail_server() -> Iterator[Inbox]:
         yield inbox
     finally:
         controller.stop()
+
+
+@contextmanager
+def secured(inbox: Inbox, certificate: Path, *, user: str, password: str) -> Iterator[None]:
+    """A mail server that wants STARTTLS and a password."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+
+    def known(_: Any, __: Any, ___: Any, ____: Any, given: Any) -> AuthResult:
+        right = (given.login, given.password) == (user.encode(), password.encode())
+        return AuthResult(success=right, handled=False)
+
+    controller = _OnAFreePort(
+        inbox,
+        hostname="127.0.0.1",
+        port=0,
+        tls_context=context,
+        require_starttls=True,
+        authenticator=known,
+        auth_required=True,
+    )
+    controller.start()
+    inbox.port = controller.port
+    try:
+        yield
+    finally:
+        controller.stop()
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate of 127.0.0.1 that signs itself, with its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    file.with_suffix(".key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return file
 
 
 @dataclass

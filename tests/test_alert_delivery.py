@@ -300,6 +300,31 @@ def test_tokens_and_passwords_show_nowhere(
     assert "canari" not in str(refused.value)
 
 
+def test_a_password_goes_over_tls_alone_and_to_a_server_that_is_known(
+    tmp_path: Path, alerts: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = alerts.Inbox()
+    certificate = alerts.certificate(tmp_path)
+    with alerts.secured(inbox, certificate, user="moi", password="canari"):
+
+        def mailer(user: str, password: str, **server: Any) -> SmtpMailer:
+            plain = {"security": "starttls", **server}
+            at = SmtpServer("127.0.0.1", inbox.port, plain["security"], user, password)
+            return SmtpMailer(at, sender=SENDER, now=alerts.Clock())
+
+        with pytest.raises(UndeliveredError, match="SSLCertVerificationError"):
+            mailer("moi", "canari").send("a@exemple.test", envelope(_message()))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with pytest.raises(UndeliveredError, match="refused the user or the password") as refused:
+            mailer("moi", "faux").send("a@exemple.test", envelope(_message()))
+        assert not refused.value.permanent
+        with pytest.raises(UndeliveredError):
+            mailer("", "", security="none").send("a@exemple.test", envelope(_message()))
+        assert inbox.mails == []
+        mailer("moi", "canari").send("a@exemple.test", envelope(_message()))
+        assert inbox.ids == ["ab" * 16]
+
+
 def test_a_mailbox_holds_each_message_once_whole(tmp_path: Path, alerts: ModuleType) -> None:
     mailbox = Mailbox(tmp_path / "box", sender=SENDER, now=alerts.Clock())
     for _ in range(2):

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -167,23 +168,23 @@ def test_a_signal_is_delivered_with_its_picture_and_answered(settings: Path, vig
     assert "portillon" in mail["Subject"]
     assert [part.get_content_type() for part in mail.walk()].count("image/png") == 1
     (sent,) = as_json(vigie("outbox", "--json"))
-    signal = sent["signals"][0]["signal_id"]
+    raised = sent["signals"][0]["signal_id"]
     assert sent["state"] == "sent"
     assert sent["message_id"][:8] in vigie("outbox").stdout
     assert as_json(vigie("outbox", "--state", "dead", "--json")) == []
     assert "no message that was given up" in vigie("outbox", "retry", "abc", code=9).stderr
     assert as_json(vigie("outbox", "retry", "--json")) == {"due": 0}
     said = ("--by", "Zoé", "--comment", "appelez le 06 12 34 56 78")
-    assert "is acknowledged" in vigie("signals", "acknowledge", signal[:8], *said).stderr
-    assert as_json(vigie("signals", "acknowledge", signal, *said, "--json"))["kept"] is False
-    vigie("signals", "comment", signal, "--by", "Zoé", "--comment", "vu sur place")
-    vigie("signals", "dismiss", signal, "--by", "Ali")
-    vigie("signals", "confirm", signal, "--by", "Ali")
-    assert as_json(vigie("signals", "resolve", signal, "--by", "Zoé", "--json"))["state"] == "resolved"
-    (listed,) = [row for row in as_json(vigie("signals", "--json")) if row["signal_id"] == signal]
+    assert "is acknowledged" in vigie("signals", "acknowledge", raised[:8], *said).stderr
+    assert as_json(vigie("signals", "acknowledge", raised, *said, "--json"))["kept"] is False
+    vigie("signals", "comment", raised, "--by", "Zoé", "--comment", "vu sur place")
+    vigie("signals", "dismiss", raised, "--by", "Ali")
+    vigie("signals", "confirm", raised, "--by", "Ali")
+    assert as_json(vigie("signals", "resolve", raised, "--by", "Zoé", "--json"))["state"] == "resolved"
+    (listed,) = [row for row in as_json(vigie("signals", "--json")) if row["signal_id"] == raised]
     assert listed["state"] == "resolved"
     assert "resolved" in vigie("signals").stdout
-    shown = as_json(vigie("signals", "show", signal, "--json"))
+    shown = as_json(vigie("signals", "show", raised, "--json"))
     assert [done["action"] for done in shown["actions"]] == [
         "acknowledge",
         "comment",
@@ -192,10 +193,10 @@ def test_a_signal_is_delivered_with_its_picture_and_answered(settings: Path, vig
         "resolve",
     ]
     assert shown["actions"][0]["comment"] == "appelez le [phone]"
-    assert "Zoé, comment: vu sur place" in vigie("signals", "show", signal).stdout
+    assert "Zoé, comment: vu sur place" in vigie("signals", "show", raised).stdout
     assert (
         "the comment is empty"
-        in vigie("signals", "comment", signal, "--by", "x", "--comment", " ", code=9).stderr
+        in vigie("signals", "comment", raised, "--by", "x", "--comment", " ", code=9).stderr
     )
 
 
@@ -261,3 +262,30 @@ def test_without_a_way_for_mail_nothing_is_attempted(settings: Path, vigie: Any,
     assert "1 message could not leave and will be tried again" in result.stderr
     assert "ConnectionRefusedError" in result.stderr
     assert "canari" not in result.stderr + result.stdout
+
+
+def test_following_delivers_what_comes_until_interrupted(settings: Path, vigie: Any) -> None:
+    (one,) = as_json(vigie("subscriptions", "--json"))
+    vigie("unsubscribe", one["subscription_id"])
+    command = [sys.executable, "-m", "pipelines", "deliver", "--follow", "--every", "1", "--no-pictures"]
+    here = Path(__file__).parents[1]
+    with subprocess.Popen(
+        [*command, "--settings", str(settings)], stderr=subprocess.PIPE, text=True, cwd=here
+    ) as following:
+        assert following.stderr is not None
+        vigie("subscribe", "--subscriber", "y", "--to", "y@exemple.test", "--perimeter", "mag", "--history")
+        # Subscribed after it began: it looks again.
+        assert following.stderr.readline() == "1 message sent\n"
+        assert "by another process" in vigie("deliver", code=9).stderr
+        following.send_signal(signal.SIGINT)
+        assert following.wait(timeout=60) == 130
+    assert [mail["To"] for mail in mails(settings)].count("y@exemple.test") == 1
+
+
+def test_a_place_that_is_taken_is_told(vigie: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert (
+            f"cannot listen on 127.0.0.1:{port}: Address already in use"
+            in vigie("serve", "--port", port, code=9).stderr
+        )

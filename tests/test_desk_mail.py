@@ -188,12 +188,12 @@ def test_a_digest_lists_what_was_held_back_and_what_is_new(
         desk.store,
         made,
         alerts.told_of(made, 1),
-        alerts.told_of(made, 2, label="caisse", perimeter=alerts.LENS),
+        alerts.told_of(made, 2, label="caisse", perimeter=alerts.LENS, bucket=date(2024, 3, 5)),
         alerts.told_of(made, 3, status="merged", part_of=f"{1:032x}"),
     )
     kept = desk.subscribe(weekly_cap=4)
     digest = some(desk.compose(kept, 1, 2, 3, 9, capped=(2,)))
-    assert digest.subject == "2 signaux à lire : lille-2, lens"
+    assert digest.subject == "2 signaux à lire : lens, lille-2"
     held, new = digest.text.index("Retenus par votre plafond de 4"), digest.text.index("Nouveaux signaux")
     assert held < digest.text.index("caisse") < new < digest.text.index("badge refusé", new)
     assert digest.html.count("/v/s/") == 4
@@ -248,7 +248,7 @@ def test_a_picture_becomes_png_with_its_words_drawn() -> None:
     svg = picture()
     png = as_png(svg, width=1040)
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack(">II", png[16:24]) == (1040, 608)
+    assert struct.unpack(">II", png[16:24]) == (1040, 628)
     wordless = re.sub(r"<text.*?</text>", "", svg)
     assert len(as_png(wordless, width=1040)) < 0.8 * len(png)
     with pytest.raises(ValueError, match="no days"):

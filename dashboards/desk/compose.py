@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from connectors.alerts.actions import ACTIONS, Actions
@@ -28,6 +29,7 @@ _ANSWERS = tuple(action for action in ACTIONS if action != "comment")
 class _Item:
     """A signal in a message. answers: link and words of each."""
 
+    raised: date
     signal: Shown
     link: str
     answers: Sequence[tuple[str, str]]
@@ -65,8 +67,9 @@ class Composer:
 
     def _item(self, message: Message, kept: Kept, signal_id: str) -> _Item | None:
         words = words_of(kept.subscription.lang)
+        signal = self._store.signal(signal_id)
         shown = show(
-            self._store.signal(signal_id),
+            signal,
             self._store.evidence(signal_id),
             self._actions.of(signal_id),
             wanted=kept.subscription,
@@ -75,11 +78,11 @@ class Composer:
             words=words,
             excerpts=DIGEST_EXCERPTS if message.kind == "digest" else MAIL_EXCERPTS,
         )
-        if shown is None or shown.merged:
+        if signal is None or shown is None or shown.merged:
             return None
         link = self._links.signal(kept.id, signal_id)
-        answers = [(f"{link}?do={action}", words.of("actions", action)) for action in _ANSWERS]
-        return _Item(shown, link, answers, signal_id in message.capped)
+        answers = [(f"{link}?do={action}#answer", words.of("actions", action)) for action in _ANSWERS]
+        return _Item(signal["bucket"], shown, link, answers, signal_id in message.capped)
 
     def _alert(
         self, message: Message, kept: Kept, item: _Item, words: Words, common: Mapping[str, Any]
@@ -109,6 +112,8 @@ class Composer:
         words: Words,
         common: Mapping[str, Any],
     ) -> Envelope:
+        # The newest first, and of a day those of one place together.
+        items = sorted(items, key=lambda one: (-one.raised.toordinal(), one.signal.place, one.signal.label))
         groups = [
             (words.fill("mail.capped", kept.subscription.weekly_cap), [one for one in items if one.capped]),
             (words["mail.new"], [one for one in items if not one.capped]),

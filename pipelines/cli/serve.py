@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connectors.errors import AlertError
 from pipelines.cli.options import DEFAULT_SETTINGS, SettingsFile, open_workspace
 from pipelines.cli.output import notice
 from pipelines.cli.signals import open_existing
@@ -33,7 +34,12 @@ def serve(
     workspace = open_workspace(settings)
     with ExitStack() as stack:
         app = desk_app(workspace, stack)
-        listening = stack.enter_context(socket.create_server((host, port)))
+        try:
+            listening = stack.enter_context(socket.create_server((host, port)))
+        except OSError as error:
+            raise AlertError(
+                f"cannot listen on {host}:{port}: {error.strerror}; name another place with --host and --port"
+            ) from None
         place = f"http://{host}:{listening.getsockname()[1]}"
         notice(f"listening on {place}; links begin with {workspace.settings.alerts.url}")
         # Requests are not logged: their addresses are what lets somebody act.
