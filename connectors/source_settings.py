@@ -3,6 +3,7 @@
 The models carry the rules; `pipelines.settings` validates the whole file and turns faults into messages.
 """
 
+import math
 import re
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
@@ -225,6 +226,8 @@ class ScoreScale(Model):
     worst: float | None = None
     best: float | None = None
     labels: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    unanswered: list[str] = []
+    """What stands for no answer (`N/A`), beside a blank cell; compared as labels are."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -233,6 +236,8 @@ class ScoreScale(Model):
             raise ValueError("give either worst and best, or labels")
         if linear and self.worst == self.best:
             raise ValueError("worst and best must differ")
+        if not all(math.isfinite(end) for end in (self.worst, self.best) if end is not None):
+            raise ValueError("worst and best must be finite numbers, not inf or nan")
         return self
 
 
@@ -260,6 +265,8 @@ class TableSource(CommonSource):
             raise ValueError("columns needs text or score: an event is one or the other")
         if self.columns.score is not None and self.score is None:
             raise ValueError("columns.score is given: say the scale in [source.score]")
+        if self.score is not None and self.columns.score is None:
+            raise ValueError("[source.score] is given: say in columns.score which column it is of")
         return self
 
 

@@ -271,6 +271,7 @@ class Scale:
 
     def __init__(self, settings: ScoreScale, *, decimal_comma: bool = False) -> None:
         self._labels = {fold(label): value for label, value in settings.labels.items()}
+        self._unanswered = frozenset(map(fold, settings.unanswered))
         self._worst = 0.0 if settings.worst is None else settings.worst
         self._best = 1.0 if settings.best is None else settings.best
         self._decimal_comma = decimal_comma
@@ -278,13 +279,16 @@ class Scale:
         self._of_text = lru_cache(maxsize=4096)(self._read)
 
     def normalise(self, value: object) -> float | None:
-        """The score in [0, 1], 1 is best; None for blank; ValueError out of the scale or an unknown label."""
+        """The score in [0, 1], 1 is best; None for blank or unanswered.
+
+        ValueError out of the scale or for an unknown label.
+        """
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and not self._labels:
-            return self._linear(float(value))
         if isinstance(value, float) and value.is_integer():
             value = int(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not self._labels:
+            return None if str(value) in self._unanswered else self._linear(float(value))
         return self._of_text(str(value))
 
     def __str__(self) -> str:
@@ -294,7 +298,7 @@ class Scale:
         return f"{self._worst:g} (worst) to {self._best:g} (best)"
 
     def _read(self, text: str) -> float | None:
-        if not text or text.isspace():
+        if not text or text.isspace() or fold(text) in self._unanswered:
             return None
         if self._labels:
             score = self._labels.get(fold(text))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "vigie.toml"
 _URL = "must be an address such as https://vigie.exemple.fr"
 _SENDER = "must be an e-mail address, with a name or without: Vigie <vigie@exemple.fr>"
+_TEN_YEARS = 3650
+"""Days: more than any log asks for, and few enough to be added to any date."""
 _WEIGHTS = "must be a file that `vigie learn` wrote, weights-<hash>.parquet"
 
 
@@ -45,12 +47,12 @@ class Privacy(Model):
     """Outside the log and the repository: whoever holds it can test a pseudonym."""
     directory: str | None = None
     """Names to redact, one a line."""
-    min_authors: Annotated[int, Field(ge=3)] = 5
+    min_authors: Annotated[int, Field(ge=3, le=1000)] = 5
     """Nothing is shown of fewer distinct authors."""
     weekly_depth: Annotated[int, Field(ge=0)] = 1
     """Boards count perimeters down to this depth (0: the root) by week, smaller ones by four weeks."""
     quarantine: str = "quarantine"
-    quarantine_days: Annotated[int, Field(ge=1)] = 30
+    quarantine_days: Annotated[int, Field(ge=1, le=_TEN_YEARS)] = 30
 
 
 class LogPlace(Model):
@@ -97,8 +99,8 @@ class DetectionSettings(Model):
 
     false_alerts_per_perimeter_per_year: Annotated[float, Field(gt=0, le=52)] = 0.25
     half_life_days: Annotated[float, Field(ge=7)] = 60
-    warm_up_days: Annotated[int, Field(ge=0)] = 28
-    memory_days: Annotated[int, Field(ge=7)] = 28
+    warm_up_days: Annotated[int, Field(ge=0, le=_TEN_YEARS)] = 28
+    memory_days: Annotated[int, Field(ge=7, le=_TEN_YEARS)] = 28
     lexicon: str | None = None
     """Folder of your own lexicon entries, laid out as Vigie's."""
 

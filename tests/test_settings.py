@@ -85,6 +85,39 @@ def test_the_stages_get_their_words_for_it(tmp_path: Path) -> None:
     assert {field.name for field in fields(stages)} >= {"ratios", "strength", "dispersion"}
 
 
+NAMED = '[organisation]\nroot = "e"\nname = "E"\n'
+
+
+def test_spans_of_detection_and_quarantine_have_an_upper_bound(tmp_path: Path) -> None:
+    beyond = 10**20
+    content = f"[privacy]\nmin_authors = {beyond}\nquarantine_days = {beyond}\n"
+    content += f"[detection]\nwarm_up_days = {beyond}\nmemory_days = {beyond}"
+    assert faults(tmp_path, NAMED + content) == [
+        f"privacy.min_authors is {beyond}; must be 1000 at most",
+        f"privacy.quarantine_days is {beyond}; must be 3650 at most",
+        f"detection.warm_up_days is {beyond}; must be 3650 at most",
+        f"detection.memory_days is {beyond}; must be 3650 at most",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rule"),
+    [
+        ('score = "n"\n[source.score]\nworst = nan\nbest = 10', "must be finite numbers, not inf or nan"),
+        ('score = "n"\n[source.score]\nworst = 0\nbest = inf', "must be finite numbers, not inf or nan"),
+        ("[source.score]\nworst = 0\nbest = 10", "say in columns.score which column it is of"),
+        ('score = "n"', "say the scale in [source.score]"),
+    ],
+)
+def test_a_score_has_a_column_and_a_scale_with_ends(tmp_path: Path, columns: str, rule: str) -> None:
+    source = '[[source]]\nname = "a"\nkind = "table"\npath = "."\nchannel = "c"\nperimeter = "e"\n'
+    (fault,) = faults(
+        tmp_path, NAMED + source + f'[source.columns]\ntext = "t"\noccurred_at = "d"\n{columns}'
+    )
+    assert fault.startswith("source[1]")
+    assert fault.endswith(rule)
+
+
 def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
     found = faults(
         tmp_path,

@@ -75,7 +75,7 @@ grace = "3d"
 window = { first = 2020-01-01, last = 2030-01-01 }
 encoding = "utf-8"
 columns = { text = ["t", 3], occurred_at = "d", id = "i", score = 2, author = "a", agent = "b" }
-score = { worst = 1, best = 5 }
+score = { worst = 1, best = 5, unanswered = ["N/A"] }
 header_rows = 1
 delimiter = ";"
 decimal_comma = true

@@ -276,6 +276,16 @@ def test_labels_compare_without_case_or_accents() -> None:
     assert scale.normalise(3.0) == scale.normalise(3) == 0.3
 
 
+@pytest.mark.parametrize("given", [{"worst": 0, "best": 10}, {"labels": {"bon": 1}}])
+def test_what_stands_for_no_answer_is_blank(given: dict[str, Any]) -> None:
+    scale = Scale(ScoreScale(**given, unanswered=["N/A", "Sans  réponse", "99"]))
+    for value in ("n/a", " sans reponse", "99", 99, 99.0):
+        assert scale.normalise(value) is None
+    for value in ("N.A.", "98", 98):
+        with pytest.raises(ValueError, match="not"):
+            scale.normalise(value)
+
+
 def test_out_of_scale_says_scale_and_value() -> None:
     scale = Scale(ScoreScale(worst=1, best=5))
     with pytest.raises(ValueError, match=r"7 is not on the scale: 1 \(worst\) to 5 \(best\)"):
