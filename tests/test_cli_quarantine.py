@@ -73,3 +73,21 @@ def test_entries_kept_under_a_lost_key_get_no_new_one(settings: Path, shop: Modu
     result = shop.run("quarantine", "list", "--settings", settings)
     assert "was written with a key: put the key file back" in result.stderr
     assert not (settings.parent / "secret").exists()
+
+
+def test_rows_alike_are_listed_together_and_the_first_of_many(tmp_path: Path, shop: ModuleType) -> None:
+    settings: Path = shop.write_shop(tmp_path)
+    header = "id;date;magasin;avis;note;client"
+    rows = [f"n{number};03/03/2025;Nulle part {number};Bien.;6;" for number in range(12)]
+    (tmp_path / "avis.csv").write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+    assert shop.run("ingest", "--settings", settings).exit_code == 0
+    result = shop.run("quarantine", "list", "--settings", settings)
+    heading, *told = result.stdout.splitlines()
+    assert heading.startswith("avis: 12 rows: the perimeter is not in the tree")
+    ids = [entry["id"][:8] for entry in shop.run_json("quarantine", "list", "--settings", settings)]
+    assert [line.split()[0] for line in told[:10]] == ids[:10]
+    assert told[10:] == ["  and 2 more", ""]
+    assert "2 rows left out: --all lists them" in result.stderr
+    every = shop.run("quarantine", "list", "--all", "--settings", settings)
+    assert [line.split()[0] for line in every.stdout.splitlines()[1:-1]] == ids
+    assert "left out" not in every.stderr

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _WIDTH_WITHOUT_TERMINAL = 160
 _KEPT_CONTROLS = "\n\t"
+_LEAST_WRAPPED = 20
+"""Characters: a column that wraps is not read with ease in less."""
+_BETWEEN_COLUMNS = 3
 
 
 def print_json(value: Any) -> None:
@@ -75,13 +78,18 @@ def plural(count: int, noun: str) -> str:
 def print_table(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> None:
     """Rows under headings, or without if all are blank.
 
-    columns: heading to `left`, `right`, or `wrap`: left, in the room that is left.
+    columns: heading to `left`, `right`, or `wrap`: left, in the room that is left. Where the terminal is
+    too narrow to show every cell, each row stands on lines of its own, a line a column.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     headed = any(heading.strip() for heading in columns)
+    console = _console(sys.stdout)
+    if headed and rows and _least_width(columns, rows) > console.width:
+        _print_records(list(columns), rows)
+        return
     table = Table(box=box.SIMPLE_HEAD if headed else None, show_header=headed, pad_edge=False)
     for heading, how in columns.items():
         wraps = how == "wrap"
@@ -94,7 +102,27 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> No
         )
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
-    _console(sys.stdout).print(table)
+    console.print(table)
+
+
+def _least_width(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> int:
+    """Characters that a table needs, so that nothing but what wraps is cut."""
+    from rich.cells import cell_len
+
+    widths = []
+    for (heading, how), *cells in zip(columns.items(), *rows, strict=True):
+        longest = max(cell_len(line) for cell in (heading, *cells) for line in cell.split("\n"))
+        widths.append(min(longest, _LEAST_WRAPPED) if how == "wrap" else longest)
+    return sum(widths) + _BETWEEN_COLUMNS * len(widths)
+
+
+def _print_records(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A line a cell with its heading, blank cells left out, and a blank line after each row."""
+    for row in rows:
+        for heading, cell in zip(headings, row, strict=True):
+            if cell.strip():
+                typer.echo(f"{heading}: {shown(cell)}" if heading.strip() else shown(cell))
+        typer.echo()
 
 
 @contextmanager

@@ -17,11 +17,19 @@ if TYPE_CHECKING:
 
 ID_LENGTH = 8
 """Characters of an id that the table shows; commands take any beginning that is one entry's alone."""
+FIRST_ROWS = 10
+"""Rows of a source and a reason that the list shows unless all are asked for."""
 LONGEST_VALUE = 2_000
 """Characters of one value that `show` prints; `--json` gives all."""
 
 
-def list_quarantine(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = False) -> None:
+def list_quarantine(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    every: Annotated[
+        bool, typer.Option("--all", help=f"Every row; otherwise {FIRST_ROWS} of each source and reason.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List quarantined rows: where, and why."""
     workspace = open_workspace(settings)
     entries = list(_entries(workspace))
@@ -32,27 +40,23 @@ def list_quarantine(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson =
         notice("quarantine is empty")
         return
     words = _words(workspace)
-    print_table(
-        {
-            "id": "left",
-            "source": "left",
-            "where": "left",
-            "reason": "wrap",
-            "detail": "wrap",
-            "kept until": "left",
-        },
-        [
-            (
-                entry.id[:ID_LENGTH],
-                entry.source,
-                entry.record.where,
-                in_words(entry.reason, words.get(entry.source, {})),
-                entry.detail,
-                f"{entry.expires_at:%Y-%m-%d}",
-            )
-            for entry in entries
-        ],
-    )
+    alike: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        alike.setdefault((entry.source, entry.reason), []).append(entry)
+    left_out = 0
+    for (source, reason), rows in alike.items():
+        said = in_words(reason, words.get(source, {}))
+        typer.echo(shown(f"{source}: {plural(len(rows), 'row')}: {said}"))
+        told = rows if every else rows[:FIRST_ROWS]
+        for entry in told:
+            line = f"  {entry.id[:ID_LENGTH]}  {entry.record.where}: {entry.detail}"
+            typer.echo(shown(f"{line} (kept until {entry.expires_at:%Y-%m-%d})"))
+        if len(told) < len(rows):
+            typer.echo(f"  and {len(rows) - len(told):,} more")
+            left_out += len(rows) - len(told)
+        typer.echo()
+    if left_out:
+        notice(f"{plural(left_out, 'row')} left out: --all lists them")
     notice("after a fix of the settings, `vigie quarantine retry` tries them again")
 
 
