@@ -58,6 +58,13 @@ def test_delimiters_and_line_ends(tmp_path: Path, delimiter: str, end: str) -> N
     assert [record.line for record, _ in rows] == [2, 3]
 
 
+@pytest.mark.parametrize("first", ["sep=;\n", "SEP=;\r\n", '"sep=;"\r', "\ufeffsep=;\n"])
+def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, first: str) -> None:
+    rows = read(tmp_path, first + 'date;avis\n2024-03-12;"a, b, c"\n2024-03-13;"d\ne"\n')
+    assert texts(rows) == ["a, b, c", "d\ne"]
+    assert [record.line for record, _ in rows] == [3, 4]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
 def test_encodings(tmp_path: Path, encoding: str) -> None:
     rows = read(tmp_path, "date;avis\n2024-03-12;Déçu : l’été à 5 €\n".encode(encoding))

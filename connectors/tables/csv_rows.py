@@ -1,6 +1,7 @@
 """Rows of CSV and its kin, read as a stream; a quote left open costs one line, not the rest of the file."""
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ UNCLOSED = "a quote opens here and is never closed"
 _END = "\ufdd0end"  # fed after the last line; found inside a field, it proves a quote left open
 
 csv.field_size_limit(MOST_CHARACTERS)
+
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?(?:\r\n|\r|\n)', re.IGNORECASE)
+"""The first line with which Excel is told the delimiter."""
 
 Cells = list[str]
 
@@ -42,10 +46,14 @@ def read_csv(path: Path, settings: TableSource, start: Start | None = None) -> I
     stream, sample = open_text(path, settings.encoding)
     with stream:
         names = [column for column in wanted_columns(settings) if isinstance(column, str)]
-        delimiter = settings.delimiter or find_delimiter(
-            sample, wanted=names, header=settings.header_rows > 0
+        told = _SEPARATOR_LINE.match(sample)
+        if told:
+            stream.readline()
+            sample = sample[told.end() :]
+        delimiter = settings.delimiter or (
+            told[1] if told else find_delimiter(sample, wanted=names, header=settings.header_rows > 0)
         )
-        cutter = _Cutter(stream, delimiter)
+        cutter = _Cutter(stream, delimiter, line=1 if told else 0)
         header = _header(cutter, settings, width=usual_width(sample, delimiter))
         if header is None:
             return
@@ -78,18 +86,19 @@ def _header(cutter: "_Cutter", settings: TableSource, *, width: int) -> Header |
 class _Cutter:
     """Cuts a stream of text into rows of cells, counting physical lines.
 
-    width: the number of columns once known. A row of several lines that does not have it, or that goes on
-    after a closing quote, comes from a quote left open: its first line is broken and reading resumes on
-    the second. Such a row ends at the first lone quote, so a line is read again about once.
+    line: physical lines before those of the stream. width: the number of columns once known. A row of
+    several lines that does not have it, or that goes on after a closing quote, comes from a quote left
+    open: its first line is broken and reading resumes on the second. Such a row ends at the first lone
+    quote, so a line is read again about once.
     """
 
-    def __init__(self, stream: TextIO, delimiter: str) -> None:
+    def __init__(self, stream: TextIO, delimiter: str, *, line: int) -> None:
         self.width: int | None = None
         self._stream = stream
         self._delimiter = delimiter
         self._again: deque[str] = deque()
         self._taken: list[str] = []
-        self._line = 0
+        self._line = line
 
     def go_to(self, start: Start) -> None:
         """Go on with a row elsewhere in the file."""
@@ -111,7 +120,7 @@ class _Cutter:
                     return
                 fault = self._fault(cells)
             except _RunawayRowError:
-                fault = f"the row is longer than {MOST_CHARACTERS} characters: a quote is left open"
+                fault = f"the row is longer than {MOST_CHARACTERS} characters: is a quote left open?"
             except csv.Error as error:
                 fault = f"{error}: quote fields that hold quotes or line ends"
             if fault:
