@@ -69,8 +69,9 @@ def expand(base: Path, pattern: str, *, suffixes: frozenset[str] | None = None) 
     """Files a configured path means, sorted by path: a file, all files under a folder, or a glob (`**` too).
 
     base: folder that a relative pattern starts from. suffixes: lower-case with the dot; they filter
-    folders and globs, never a file named outright. Hidden files are left out. A folder that cannot be
-    listed stands in the result itself, so that reading it fails in the open.
+    folders and globs, never a file named outright. Hidden files are left out, and the locks (`~$x.xlsx`)
+    that stand beside a document while Office has it open. A folder that cannot be listed and a link that
+    leads nowhere stand in the result themselves, so that reading them fails in the open.
     Raises SourceError if there is no such file or folder, or a glob matches nothing; a folder may be empty.
     """
     pattern = at_home(pattern)
@@ -126,7 +127,14 @@ def at_home(path: str) -> str:
 def _matched(match: Path, suffixes: frozenset[str] | None) -> list[Path]:
     if match.is_dir():
         return _files_under(match, suffixes)
-    return [match] if match.is_file() and _has_suffix(match, suffixes) else []
+    return [match] if _is_meant(match, suffixes) else []
+
+
+def _is_meant(path: Path, suffixes: frozenset[str] | None) -> bool:
+    """Whether a path met in a folder or by a glob is to be read, or at least to be told of."""
+    if path.name.startswith("~$") or not _has_suffix(path, suffixes):
+        return False
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _has_suffix(path: Path, suffixes: frozenset[str] | None) -> bool:
@@ -141,7 +149,7 @@ def _files_under(folder: Path, suffixes: frozenset[str] | None) -> list[Path]:
             name for name in folders if not name.startswith(".") or Path(root, name, "cur").is_dir()
         ]
         paths = (Path(root, name) for name in names if not name.startswith("."))
-        found.extend(path for path in paths if _has_suffix(path, suffixes) and path.is_file())
+        found.extend(path for path in paths if _is_meant(path, suffixes))
     return sorted(found, key=lambda path: path.parts)
 
 

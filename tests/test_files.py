@@ -2,13 +2,18 @@
 
 import codecs
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
+from connectors.contract import Rejected
 from connectors.errors import SourceError
 from connectors.files import decode, expand, is_there, relative_name
+from connectors.source_settings import SourceSettings
+from connectors.sources import open_sources
 from connectors.template import Template
 
 WELL_KNOWN = ["utf-8", "latin-1", "cp1252", "utf-16", "utf-7", "shift_jis", "iso2022_jp", "ascii"]
@@ -34,6 +39,39 @@ def test_a_folder_gives_its_files_by_path(tmp_path: Path) -> None:
         "in/b.csv",
     ]
     assert len(expand(tmp_path, "in")) == 4
+
+
+def test_locks_of_office_are_no_files_and_dead_links_are_told(tmp_path: Path) -> None:
+    make(tmp_path, "in/avis.xlsx", "in/~$avis.xlsx", "~$named.csv")
+    (tmp_path / "in" / "z.xlsx").symlink_to("gone.xlsx")
+    (tmp_path / "in" / "y.txt").symlink_to("y.txt")
+    for pattern in ("in", "in/*", "**/*.xlsx"):
+        found = names(tmp_path, expand(tmp_path, pattern, suffixes=frozenset({".xlsx"})))
+        assert found == ["in/avis.xlsx", "in/z.xlsx"]
+    assert names(tmp_path, expand(tmp_path, "in")) == ["in/avis.xlsx", "in/y.txt", "in/z.xlsx"]
+    assert names(tmp_path, expand(tmp_path, "~$named.csv")) == ["~$named.csv"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"kind": "mail"},
+        {"kind": "letters"},
+        {"kind": "table", "channel": "survey", "columns": {"text": "t", "occurred_at": "d"}},
+    ],
+)
+def test_a_dead_link_is_one_row_that_cannot_be_read(tmp_path: Path, kind: dict[str, Any]) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "lien.txt").symlink_to("gone.txt")
+    settings = TypeAdapter(SourceSettings).validate_python(
+        {"name": "a", "path": "in", "perimeter": "e"} | kind
+    )
+    (opened,) = open_sources([settings], base=tmp_path, zone="UTC")
+    (record,) = opened.source.records()
+    outcome = opened.source.parse(record)
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason in opened.source.reasons
+    assert (record.file, record.line) == ("in/lien.txt", 0)
 
 
 def test_a_file_named_outright_is_taken_whatever_its_suffix(tmp_path: Path) -> None:
