@@ -64,13 +64,12 @@ def print_signal(
     typer.echo()
     print_table({"": "left", " ": "wrap"}, list(_figures(row, names)))
     terms = sorted(row["explanation"]["terms"].items(), key=lambda item: (-item[1], item[0]))
-    print_table({"term": "left", "evidence": "right"}, [(term, f"{value:.1f}") for term, value in terms])
+    if terms:
+        print_table({"term": "left", "evidence": "right"}, [(term, f"{value:.1f}") for term, value in terms])
     for item in evidence[-EXCERPTS:]:
-        where = name_of(item["perimeter"], names)
-        typer.echo(
-            f"{_minute(item['occurred_at'])}  {where}, {item['channel']} ({item['voice']}): "
-            f"{shown(item['excerpt'])}"
-        )
+        # A channel with too few people is not told.
+        where = ", ".join(filter(None, (name_of(item["perimeter"], names), item["channel"])))
+        typer.echo(f"{_minute(item['occurred_at'])}  {where} ({item['voice']}): {shown(item['excerpt'])}")
     if len(evidence) > EXCERPTS:
         notice(f"the last {EXCERPTS} excerpts of {len(evidence)}; --json gives all")
     for done in actions:

@@ -1,0 +1,51 @@
+"""One signal as people read it in a terminal."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from pipelines.cli.options import Lang
+from pipelines.cli.signal_text import print_signal
+
+T0 = datetime(2026, 3, 4, 8, 30, tzinfo=UTC)
+
+
+def shown(capsys: pytest.CaptureFixture[str], *, terms: dict[str, float], channel: str | None) -> list[str]:
+    row: dict[str, Any] = {
+        "signal_id": "ab" * 16,
+        "perimeter": "mag/lille",
+        "bucket": date(2026, 3, 4),
+        "status": "open",
+        "retrospective": True,
+        "distinct_authors": 7,
+        "observed": 5.0,
+        "expected": 0.01,
+        "first_seen": T0,
+        "last_seen": T0,
+        "evidence": 12.0,
+        "explanation": {"threshold": 11.0, "terms": terms, "part_of": None},
+        "channels": {"email": None, "survey": 5},
+        "voices": {"customer": 7},
+        "min_authors": 5,
+        "tone": "complaint",
+        "mean_score": None,
+        "theme": None,
+        "sentence_fr": "Lille : une phrase.",
+    }
+    said = {"perimeter": "mag/lille", "channel": channel, "voice": "customer", "excerpt": "Ça bipe."}
+    print_signal(row, [said | {"occurred_at": T0}], {"mag/lille": "Lille"}, Lang.FR)
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_channel_with_too_few_people_leaves_no_gap(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(capsys, terms={"biper": 11.8}, channel="")
+    assert lines[-1] == "2026-03-04 08:30 UTC Lille (customer): Ça bipe."
+    assert "term evidence" in lines
+    assert "biper 11.8" in lines
+
+
+def test_a_signal_without_terms_has_no_table_of_terms(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(capsys, terms={}, channel="survey")
+    assert lines[-1] == "2026-03-04 08:30 UTC Lille, survey (customer): Ça bipe."
+    assert "term evidence" not in lines
