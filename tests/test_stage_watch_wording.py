@@ -100,10 +100,10 @@ GOLDEN = [
             channel="email",
             channels=["email", "field_note"],
         ),
-        ("silence : e-mail et notes de terrain", "3 texte(s) par e-mail pour 14 attendus."),
+        ("silence : e-mail et notes de terrain", "3 textes par e-mail pour 14 attendus."),
         (
             "silence: e-mail and field note",
-            "Lille 2: since 1 March, 3 text(s) by e-mail for 14 expected.",
+            "Lille 2: since 1 March, 3 texts by e-mail for 14 expected.",
         ),
     ),
     (
@@ -164,3 +164,18 @@ def test_every_kind_and_direction_is_told() -> None:
     directions = {(kind, direction) for kind in KINDS for direction in (UP, DOWN)} - {(SILENCE, UP)}
     here = {(change.kind, change.direction) for change, _, _ in GOLDEN}
     assert here | {(UNUSUAL_DAY, UP), (UNUSUAL_DAY, DOWN)} == directions
+
+
+def test_a_single_text_and_a_story_of_last_year() -> None:
+    change = replace(
+        PLAIN,
+        kind=SILENCE,
+        observed=1.0,
+        expected=14.0,
+        channel="email",
+        channels=["email"],
+        since=date(2025, 3, 31),
+        raised=date(2026, 1, 19),
+    )
+    assert told_fr(change)[1] == "Lille 2 : depuis le 31 mars 2025, 1 texte par e-mail pour 14 attendus."
+    assert told_en(change)[1] == "Lille 2: since 31 March 2025, 1 text by e-mail for 14 expected."

@@ -80,8 +80,7 @@ _FRENCH = _Words(
         "pour {expected} % attendus.",
         (NO_TEXT, DOWN): "{place} : depuis le {since}, {observed} % seulement des réponses viennent sans un "
         "mot, pour {expected} % attendus.",
-        (SILENCE, DOWN): "{place} : depuis le {since}, {observed} texte(s) par {channel} pour {expected} "
-        "attendus.",
+        (SILENCE, DOWN): "{place} : depuis le {since}, {texts} par {channel} pour {expected} attendus.",
         (
             BLIND_SPOT,
             UP,
@@ -124,7 +123,7 @@ _ENGLISH = _Words(
         "{expected}% expected.",
         (NO_TEXT, DOWN): "{place}: since {since}, only {observed}% of the answers come without a word, for "
         "{expected}% expected.",
-        (SILENCE, DOWN): "{place}: since {since}, {observed} text(s) by {channel} for {expected} expected.",
+        (SILENCE, DOWN): "{place}: since {since}, {texts} by {channel} for {expected} expected.",
         (
             BLIND_SPOT,
             UP,
@@ -159,9 +158,10 @@ def _told(change: Change, words: _Words) -> tuple[str, str]:
     tongue, times = words.tongue, _SHOWN_TIMES.get(change.kind, 1.0)
     filled = {
         "place": change.place,
-        "since": tongue.day(change.since),
+        "since": tongue.since(change.since, change.raised),
         "raised": tongue.day(change.raised),
         "observed": tongue.number(times * change.observed, 0 if change.kind in _COUNTED else None),
+        "texts": tongue.counted_texts(round(change.observed)),
         "expected": tongue.number(times * change.expected),
         "people": str(change.people),
         "channel": tongue.channel(change.channel),

@@ -80,7 +80,7 @@ def _sentences(facts: Facts, words: _Words) -> str:
     said = [
         words.story.format(
             place=facts.place,
-            since=tongue.day(facts.since),
+            since=tongue.since(facts.since, facts.raised),
             authors=facts.authors,
             verb=words.verbs[facts.tone],
             label=facts.label,
