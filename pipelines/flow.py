@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,7 +27,7 @@ from pipelines.stages.detect import (
     last_bucket,
     merge_tallies,
 )
-from pipelines.stages.division import Division
+from pipelines.stages.division import LAID_OUT, Division
 from pipelines.stages.finds import Found
 from pipelines.stages.probe import Probe, Probing
 from pipelines.stages.tally import CELLS, cells, root_cells
@@ -61,7 +62,7 @@ class JudgedRoot(NamedTuple):
 
 
 class JudgedDivision(NamedTuple):
-    """tree, remembered: what the division carries on; remembered: UNDERSTOOD, None where nothing was heard
+    """tree, remembered: what the division carries on; remembered: LAID_OUT, None where nothing was heard
     and what was remembered before stands."""
 
     shard: Shard
@@ -76,9 +77,13 @@ def read_rows(
     events = log.read_piece(piece)
     for start in range(0, events.num_rows, batch_rows):
         rows = understand(events.slice(start, batch_rows), reader)
-        names = mapped(rows["perimeter"], division_of, pa.string())
-        for name in sorted(pc.unique(names).to_pylist()):
-            yield name, rows.filter(pc.equal(names, name))
+        names = mapped(rows["perimeter"], division_of, pa.string()).dictionary_encode()
+        numbers = names.indices.to_numpy()
+        order = np.argsort(numbers, kind="stable")
+        ends = np.cumsum(np.bincount(numbers, minlength=len(names.dictionary))).tolist()
+        for name, begin, end in zip(names.dictionary.to_pylist(), [0, *ends], ends, strict=False):
+            # A copy each, not parts of one: engines pickle the whole of what a batch is a part of.
+            yield name, rows.take(pa.array(order[begin:end]))
 
 
 def lay_out(
@@ -86,7 +91,7 @@ def lay_out(
 ) -> Division:
     """A division's rows behind those it remembers, ready to be counted."""
     rows = pa.Table.from_batches(list(batches), UNDERSTOOD)
-    before = UNDERSTOOD.empty_table() if remembered is None else remembered
+    before = LAID_OUT.empty_table() if remembered is None else remembered
     return Division(name, rows, before, window=detection.window)
 
 

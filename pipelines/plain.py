@@ -1,6 +1,6 @@
 """The stages as plain function calls in this process: the reference the engines must equal."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 
 import pyarrow as pa
 
@@ -17,7 +17,9 @@ class PlainEngine:
         for piece in step.pieces:
             for name, batch in read_rows(piece, plan):
                 rows[name].append(batch)
-        divisions = [lay_out(name, rows[name], step, plan) for name in sorted({*rows, *step.divisions})]
+        # What was used is let go at once: neither rows nor divisions are in memory longer than they must.
+        names = sorted({*rows, *step.divisions})
+        divisions = deque(lay_out(name, rows.pop(name, []), step, plan) for name in names)
         view, at_root = judge_root([division.tally() for division in divisions], step, plan)
-        shards = [judge_division(division, view, step, plan) for division in divisions]
+        shards = [judge_division(divisions.popleft(), view, step, plan) for _ in names]
         return gather(shards, at_root, plan.root)

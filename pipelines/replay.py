@@ -25,7 +25,7 @@ from pipelines.stages.probe import Probe
 from pipelines.stages.understand import Reader
 from pipelines.steps import Plan, Step, discard, keep_reader
 
-SLICE_ROWS = 65_536
+SLICE_ROWS = 262_144
 """Rows of a slice: memory follows the slice, not the log."""
 EMPTY = "{}: the log holds no event yet; run `vigie ingest` first"
 """What to say of a log at a place."""
@@ -121,7 +121,8 @@ def judged(
     total, done = sum(part.rows for part in slices), 0
     divisions: set[str] = set()
     for number, part in enumerate(slices):
-        step = Step(number, plan.log.pieces(part), tuple(sorted(divisions)))
+        final = number == len(slices) - 1
+        step = Step(number, plan.log.pieces(part), tuple(sorted(divisions)), final)
         shard = engine.run(step, plan)
         yield shard
         divisions |= _divisions(shard, plan.root)

@@ -51,15 +51,19 @@ class Step:
     pieces: list[Piece] = field(default_factory=list)
     divisions: tuple[str, ...] = ()
     """Divisions met so far: they answer for the root's flags even if the slice holds none of their rows."""
+    final: bool = False
+    """Whether no slice follows: then the state it leaves is not kept."""
 
 
 def read_rows(piece: Piece, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Understand the closed rows of a piece; yields them by division."""
     rows_of = flow.read_rows(piece, plan.log, _reader(plan.work), batch_rows=plan.batch_rows)
     for name, rows in rows_of:
-        closed = rows.filter(pc.less_equal(rows["bucket"], plan.last_bucket))
-        if closed.num_rows:
-            yield name, closed
+        closed = pc.less_equal(rows["bucket"], plan.last_bucket)
+        if not pc.all(closed).as_py():
+            rows = rows.filter(closed)
+        if rows.num_rows:
+            yield name, rows
 
 
 def keep_reader(reader: Reader, work: Path) -> None:
@@ -69,7 +73,7 @@ def keep_reader(reader: Reader, work: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _reader(work: Path) -> Reader:
-    reader: Reader = pickle.loads(_reader_file(work).read_bytes())
+    reader: Reader = _read(_reader_file(work))
     return reader
 
 
@@ -86,16 +90,16 @@ def lay_out(name: str, batches: Iterable[pa.RecordBatch], step: Step, plan: Plan
 def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, Found]:
     """Sum the tallies and judge them at the root; gives ROOT_VIEW and what was found there."""
     judged = flow.judge_root(tallies, _load(plan, step.number, _ROOT), plan)
-    _save(plan, step.number + 1, _ROOT, judged.state)
+    _hand_on(plan, step, _ROOT, judged.state)
     return judged.view, judged.found
 
 
 def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -> Shard:
     """Judge a division's perimeters with what the root tells, and sum its cells."""
     judged = flow.judge_division(division, view, _load(plan, step.number, division.name), plan)
-    _save(plan, step.number + 1, division.name, judged.tree)
+    _hand_on(plan, step, division.name, judged.tree)
     if judged.remembered is not None:
-        _save(plan, step.number + 1, division.name + _REMEMBERED, judged.remembered)
+        _hand_on(plan, step, division.name + _REMEMBERED, judged.remembered)
     return judged.shard
 
 
@@ -120,9 +124,14 @@ def _place(plan: Plan, number: int, shard: str) -> Path:
 
 
 def _load(plan: Plan, number: int, shard: str) -> Any:
-    """State files are this program's own, in its own folder: pickle is safe there."""
     place = _place(plan, number, shard)
-    return pickle.loads(place.read_bytes()) if place.exists() else None
+    return _read(place) if place.exists() else None
+
+
+def _hand_on(plan: Plan, step: Step, shard: str, state: Any) -> None:
+    """Keep what the next slice starts from, if there is one."""
+    if not step.final:
+        _save(plan, step.number + 1, shard, state)
 
 
 def _save(plan: Plan, number: int, shard: str, state: Any) -> None:
@@ -131,7 +140,15 @@ def _save(plan: Plan, number: int, shard: str, state: Any) -> None:
     _write(place, state)
 
 
+def _read(place: Path) -> Any:
+    """State files are this program's own, in its own folder: pickle is safe there."""
+    with place.open("rb") as file:
+        return pickle.load(file)
+
+
 def _write(place: Path, content: Any) -> None:
+    """Write beside and rename; straight to the file, for the bytes of a whole state would double memory."""
     beside = place.with_name(f".{place.name}.{uuid4().hex}")
-    beside.write_bytes(pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL))
+    with beside.open("wb") as file:
+        pickle.dump(content, file, protocol=pickle.HIGHEST_PROTOCOL)
     beside.replace(place)

@@ -6,7 +6,16 @@ from numpy.typing import NDArray
 
 from detectors.schemas import FEATURE_TALLY
 from pipelines.stages.mentions import Fresh, Rows, count, fresh
+from pipelines.stages.understand import UNDERSTOOD
 
+LAID_OUT = pa.schema(
+    [
+        *UNDERSTOOD,
+        pa.field("row_depth", pa.int8(), nullable=False),
+        pa.field("mention_depths", pa.large_list(pa.int8()), nullable=False),
+    ]
+)
+"""row_depth: `Fresh.rows`. mention_depths: `Fresh.mentions`, one for each feature."""
 _EVERYTHING = np.zeros(1, np.uint64)
 """Feature 0 of a tally counts all who wrote."""
 
@@ -15,31 +24,37 @@ class Division:
     """One division's rows of a slice, the remembered ones first, laid out for counting."""
 
     def __init__(self, name: str, rows: pa.Table, remembered: pa.Table, *, window: int) -> None:
+        """rows: UNDERSTOOD, of later buckets than those remembered. remembered: as `to_remember` gave it."""
         self.name = name
-        self.table = _canonical(pa.concat_tables([remembered, rows]))
-        paths, self.nodes = _paths(self.table["perimeter"], name)
-        features = self.table["features"].combine_chunks()
-        if isinstance(features, pa.ChunkedArray):
-            features = (
-                pa.concat_arrays(features.chunks) if features.num_chunks else pa.array([], features.type)
-            )
+        new = _canonical(rows)
+        self.first_new = remembered.num_rows
+        if not self.first_new:
+            remembered = LAID_OUT.empty_table()
+        understood = pa.concat_tables([remembered.select(UNDERSTOOD.names), new]).combine_chunks()
+        paths, self.nodes = _paths(understood["perimeter"], name)
+        features = _one_array(understood["features"])
         self.rows = Rows(
-            bucket=self.table["bucket"].to_numpy(),
-            person=self.table["person"].to_numpy(),
-            copy=self.table["copy"].to_numpy(),
-            writes=self.table["has_text"].to_numpy(),
+            bucket=understood["bucket"].to_numpy(),
+            person=understood["person"].to_numpy(),
+            copy=understood["copy"].to_numpy(),
+            writes=understood["has_text"].to_numpy(),
             paths=paths,
             features=features.flatten().to_numpy(),
             offsets=list_offsets(features),
         )
-        self.marks: Fresh = fresh(self.rows, window=window)
-        self.first_new = remembered.num_rows
+        known = Fresh(
+            _one_array(remembered["mention_depths"]).flatten().to_numpy(), remembered["row_depth"].to_numpy()
+        )
+        self.marks: Fresh = fresh(self.rows, window=window, known=known)
+        depths = pa.LargeListArray.from_arrays(pa.array(self.rows.offsets), pa.array(self.marks.mentions))
+        columns = [*understood.columns, pa.array(self.marks.rows), depths]
+        self.table = pa.table(columns, schema=LAID_OUT)
         self.buckets = np.unique(self.rows.bucket[self.first_new :])
 
     @property
     def new_rows(self) -> pa.Table:
-        """The slice's own rows, without those remembered."""
-        return self.table.slice(self.first_new)
+        """The slice's own rows (UNDERSTOOD), without those remembered."""
+        return self.table.slice(self.first_new).select(UNDERSTOOD.names)
 
     @property
     def depths(self) -> int:
@@ -69,8 +84,8 @@ class Division:
         return pa.table(columns, schema=FEATURE_TALLY)
 
     def to_remember(self, closed: int, window: int) -> pa.Table:
-        """Rows to remember after bucket `closed`: a window to look into, and one before it to judge it by."""
-        start, _ = self.span(closed - 2 * window + 1, closed)
+        """Rows (LAID_OUT) to remember after bucket `closed`: those within the window of a later one."""
+        start, _ = self.span(closed - window + 1, closed)
         return self.table.slice(start)
 
 
@@ -117,6 +132,14 @@ def _paths(perimeters: pa.ChunkedArray, division: str) -> tuple[NDArray[np.int32
 
 def _canonical(rows: pa.Table) -> pa.Table:
     return rows.combine_chunks().sort_by([("bucket", "ascending"), ("event_id", "ascending")])
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece."""
+    column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return column
 
 
 def list_offsets(lists: pa.LargeListArray) -> NDArray[np.int64]:

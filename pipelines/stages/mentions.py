@@ -39,11 +39,19 @@ class Fresh:
     rows: NDArray[np.int8]
 
 
-def fresh(rows: Rows, *, window: int) -> Fresh:
-    """Find repetitions. window: buckets over which an author or a copy is remembered, at least 1."""
+def fresh(rows: Rows, *, window: int, known: Fresh | None = None) -> Fresh:
+    """Find repetitions. window: buckets over which an author or a copy is remembered, at least 1.
+
+    known: what was found of the first rows, when they were all there were.
+    """
     mentions = np.full(rows.features.size, -1, np.int8)
     whole = np.full(rows.bucket.size, -1, np.int8)
+    first = 0
+    if known is not None:
+        first = known.rows.size
+        mentions[: known.mentions.size], whole[:first] = known.mentions, known.rows
     _repeats(
+        first,
         rows.bucket,
         _previous(rows.person),
         _previous(rows.copy),
@@ -133,6 +141,7 @@ def _common_depth(paths: Any, one: int, other: int) -> int:
 
 @njit(cache=True)
 def _repeats(
+    first: int,
     bucket: Any,
     same_person: Any,
     same_copy: Any,
@@ -144,7 +153,8 @@ def _repeats(
     mentions: Any,
     whole: Any,
 ) -> None:
-    for row in range(bucket.size):
+    for row in range(first, bucket.size):
+        deepest = _common_depth(paths, row, row)
         for chain in range(2):
             other = same_person[row] if chain == 0 else same_copy[row]
             while other >= 0 and bucket[other] > bucket[row] - window:
@@ -161,81 +171,80 @@ def _repeats(
                         if features[said] == features[mention]:
                             mentions[mention] = depth
                             break
+                if chain == 1 and depth == deepest and (writes[other] or bucket[other] < bucket[row]):
+                    # A copy at the same leaf: nothing is left to find in older ones, of which there are many.
+                    break
                 other = same_person[other] if chain == 0 else same_copy[other]
 
 
 @njit(cache=True)
-def _room(paths: Any, depths: int, writes: Any, offsets: Any) -> Any:
-    """Mentions at each depth: no fewer than the entries there will be."""
-    rooms = np.zeros(depths, np.int64)
+def _room(paths: Any, depths: int, writes: Any, offsets: Any) -> int:
+    """Mentions at all levels: no fewer than the entries there will be."""
+    room = 0
     for row in range(paths.shape[0]):
         for depth in range(depths):
             if writes[row] and paths[row, depth] >= 0:
-                rooms[depth] += offsets[row + 1] - offsets[row]
-    return rooms
+                room += offsets[row + 1] - offsets[row]
+    return room
 
 
 @njit(cache=True)
-def _find(table: Any, entries: Any, first: int, last: int, feature: Any, salt: int) -> Any:
-    """Place in the table of a feature's entry in first..last, or of the empty place where it belongs."""
-    mask = table.size - 1
-    # Siblings share the table: the salt keeps one word of all from one place.
-    place = (np.int64((feature >> np.uint64(7)) & np.uint64(mask)) + salt) & mask
-    while table[place] >= 0:
-        entry = table[place]
-        if first <= entry < last and entries[entry] == feature:
-            break
-        place = (place + 1) & mask
-    return place
-
-
-@njit(cache=True)
-def _new_table(room: int) -> Any:
+def _number(features: Any, start: int, end: int, numbers: Any) -> int:
+    """Number the distinct features of start..end, from 0 on in order of appearance; returns how many."""
     size = 64
-    while size < 2 * room:
+    while size < 2 * (end - start):
         size *= 2
-    return np.full(size, -1, np.int32)
+    mask = np.uint64(size - 1)
+    keys, values = np.zeros(size, np.uint64), np.empty(size, np.int32)
+    known = 0
+    for mention in range(start, end):
+        feature = features[mention]
+        place = (feature >> np.uint64(7)) & mask
+        while keys[place] != 0 and keys[place] != feature:
+            place = (place + np.uint64(1)) & mask
+        if keys[place] == 0:
+            keys[place], values[place] = feature, known
+            known += 1
+        numbers[mention - start] = values[place]
+    return known
 
 
 @njit(cache=True)
 def _count(
     paths: Any, depths: int, writes: Any, features: Any, offsets: Any, mentions: Any, whole: Any
 ) -> Any:
-    rooms = _room(paths, depths, writes, offsets)
-    found = np.empty(rooms.sum(), np.uint64)
-    authors = np.zeros(rooms.sum(), np.int64)
-    above = np.full(rooms.sum(), -1, np.int64)
+    room = _room(paths, depths, writes, offsets)
+    found = np.empty(room, np.uint64)
+    authors, above = np.zeros(room, np.int64), np.full(room, -1, np.int64)
     most = 1 + paths.shape[0] * depths
     nodes, levels = np.empty(most, np.int64), np.empty(most, np.int64)
     exposures, starts = np.zeros(most, np.int64), np.zeros(most, np.int64)
-    group_of = np.zeros(1 + (paths.max() if paths.size else 0), np.int64)
     groups = size = 0
-    upper = _new_table(0)
+    begin, end = offsets[0], offsets[-1]
+    numbers = np.empty(end - begin, np.int32)
+    known = _number(features, begin, end, numbers)
+    # Entry of each feature at the node at hand, if it is not one of a node before; and of each mention at
+    # the level before, of which the node at hand is a part.
+    entry_of, entry_at = np.full(known, -1, np.int64), np.full(end - begin, -1, np.int64)
     for depth in range(depths):
-        table = _new_table(rooms[depth])
         for row in np.argsort(paths[:, depth], kind="mergesort"):
             node = paths[row, depth]
             if node < 0 or not writes[row]:
                 continue
             if groups == 0 or nodes[groups - 1] != node:
                 nodes[groups], levels[groups], starts[groups] = node, depth, size
-                group_of[node] = groups
                 groups += 1
             group = groups - 1
             exposures[group] += whole[row] < depth
-            for mention in range(offsets[row], offsets[row + 1]):
-                feature = features[mention]
-                place = _find(table, found, starts[group], size, feature, 31 * node)
-                if table[place] < 0:
-                    table[place], found[size] = size, feature
-                    if depth > 0:
-                        parent = paths[row, depth - 1]
-                        first, last = starts[group_of[parent]], starts[group_of[parent] + 1]
-                        above[size] = upper[_find(upper, found, first, last, feature, 31 * parent)]
-                    size += 1
-                authors[table[place]] += mentions[mention] < depth
+            for mention in range(offsets[row] - begin, offsets[row + 1] - begin):
+                entry = entry_of[numbers[mention]]
+                if entry < starts[group]:
+                    entry, size = size, size + 1
+                    entry_of[numbers[mention]] = entry
+                    found[entry], above[entry] = features[begin + mention], entry_at[mention]
+                entry_at[mention] = entry
+                authors[entry] += mentions[begin + mention] < depth
         starts[groups] = size
-        upper = table
     for group in range(groups):
         # An author whose first row copies another's is not in the exposure, yet may say something new later.
         for entry in range(starts[group], starts[group + 1]):
