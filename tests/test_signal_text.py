@@ -34,7 +34,7 @@ def shown(capsys: pytest.CaptureFixture[str], *, terms: dict[str, float], channe
         "sentence_fr": "Lille : une phrase.",
     }
     said = {"perimeter": "mag/lille", "channel": channel, "voice": "customer", "excerpt": "Ça bipe."}
-    print_signal(row, [said | {"occurred_at": T0}], {"mag/lille": "Lille"}, Lang.FR)
+    print_signal(row, [said | {"occurred_at": T0}], [], {"mag/lille": "Lille"}, Lang.FR)
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
