@@ -17,6 +17,7 @@ def shown(capsys: pytest.CaptureFixture[str], *, terms: dict[str, float], channe
         "perimeter": "mag/lille",
         "bucket": date(2026, 3, 4),
         "status": "open",
+        "state": "open",
         "retrospective": True,
         "distinct_authors": 7,
         "observed": 5.0,
