@@ -1,4 +1,4 @@
-"""Compiled core of `detectors.emergence`: an open-addressing table of features and one step over a bucket.
+"""Compiled core of `detectors.emergence`: one step over a bucket.
 
 A table serves one perimeter or a whole tree of them: its keys are features, mixed with the perimeter's salt.
 
@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors._emergence_state import NEVER, find, find_from, key_of
+
 LEARNED, FIRST_BUCKET, NEXT_BUCKET, WEIGHT, EXPOSURE, TESTS, TEST_WEIGHT = range(7)
 CROSSINGS, HIGH_CROSSINGS, HEARD, SPAN = range(7, 11)
 TOTALS = 11
@@ -23,34 +25,6 @@ CROSSING, HIGH_CROSSING = 3.0, 6.0
 """Evidence that episodes cross often enough to be counted, and evidence that tells how seldom more is."""
 CROSSINGS_LAST = 4.0
 """Half-lives of the rest that a crossing weighs half after: they are few, and habits of a perimeter last."""
-
-
-class State(NamedTuple):
-    """Columns of the table, all of the table's capacity; id 0 is an empty place. An id is a `_key`.
-
-    They are the fields of one array of RECORDs: what is known of a feature lies together in memory, and is
-    fetched at once.
-    """
-
-    ids: NDArray[np.uint64]
-    shape: NDArray[np.float64]
-    """Discounted authors, as of `last`."""
-    evidence: NDArray[np.float64]
-    """Of the running episode, 0 where none runs; SOME where one of too few authors does."""
-    base: NDArray[np.float64]
-    """Rate without season when the running episode began."""
-    known: NDArray[np.float64]
-    """Mentions that this rate was known by."""
-    seen_exposure: NDArray[np.float64]
-    """Exposure of the perimeter up to and with the last mention."""
-    authors: NDArray[np.float64]
-    """Authors since the running episode began."""
-    expected: NDArray[np.float64]
-    """Authors expected from then to the last mention."""
-    last: NDArray[np.int32]
-    since: NDArray[np.int32]
-    followed: NDArray[np.int32]
-    """Bucket of the last mention since an alarm, NEVER if there was none."""
 
 
 class Bucket(NamedTuple):
@@ -84,11 +58,6 @@ class Scores(NamedTuple):
     followed: NDArray[np.bool_]
 
 
-STATE = State._fields
-_KINDS = {"ids": np.uint64, "last": np.int32, "since": np.int32, "followed": np.int32}
-RECORD = np.dtype([(name, _KINDS.get(name, np.float64)) for name in STATE], align=True)
-SMALLEST = 64
-NEVER = -(2**31)
 SOME = 1.0
 """Stands for evidence above 0 that is not worked out."""
 _GAPS = 64
@@ -116,102 +85,11 @@ class Constants(NamedTuple):
     """Log ratio of one of the ratios that is enough for the mean of all to be above 1."""
 
 
-def capacity_for(features: int) -> int:
-    """Smallest power of two that keeps the table at most two thirds full."""
-    capacity = SMALLEST
-    while capacity * 2 < features * 3:
-        capacity *= 2
-    return capacity
-
-
-def empty_state(capacity: int = SMALLEST) -> State:
-    """A table without features."""
-    records = np.zeros(capacity, RECORD)
-    records["followed"] = NEVER
-    return columns_of(records)
-
-
-def columns_of(records: NDArray[Any]) -> State:
-    """The columns of an array of RECORDs."""
-    return State(*(records[name] for name in STATE))
-
-
-def records_of(state: State) -> Any:
-    """The array whose columns these are."""
-    return state.ids.base
-
-
 def empty_scores(size: int) -> Scores:
     """Room for the scores of a bucket."""
     one, two, three, four, five = np.empty((5, size))
     since, followed = np.empty(size, np.int32), np.empty(size, np.bool_)
     return Scores(one, two, three, four, five, since, followed)
-
-
-def with_room(state: State, used: int, more: int) -> State:
-    """The table of `used` features, enlarged where `more` new ones might overfill it."""
-    capacity = capacity_for(used + more)
-    if capacity <= state.ids.size:
-        return state
-    return rehash(state, np.flatnonzero(state.ids), capacity)
-
-
-def rehash(state: State, places: NDArray[Any], capacity: int) -> State:
-    """The features at `places` in a new table."""
-    table = empty_state(capacity)
-    target: NDArray[np.int64] = _places(table.ids, np.ascontiguousarray(state.ids[places]))
-    records_of(table)[target] = records_of(state)[places]
-    return table
-
-
-def ordered(state: State) -> NDArray[np.int64]:
-    """Places of the features, in order of id."""
-    used: NDArray[np.int64] = np.flatnonzero(state.ids)
-    return used[np.argsort(state.ids[used])]
-
-
-@njit(cache=True)
-def kept(state: Any, bucket: int, log_decay: float, below: float) -> Any:
-    """Places of features whose discounted count at `bucket` is at least `below`."""
-    places = np.empty(state.ids.size, np.int64)
-    size = 0
-    for place in range(state.ids.size):
-        decay = math.exp((bucket - state.last[place]) * log_decay)
-        if state.ids[place] != 0 and state.shape[place] * decay >= below:
-            places[size] = place
-            size += 1
-    return places[:size]
-
-
-@njit(cache=True)
-def _find(ids: Any, feature: Any) -> Any:
-    """Place of the feature, or of the empty place where it belongs."""
-    return _find_from(ids, feature, np.int64((feature >> np.uint64(7)) & np.uint64(ids.size - 1)))
-
-
-@njit(cache=True)
-def _find_from(ids: Any, feature: Any, place: Any) -> Any:
-    """The same, from a place on where it was looked for before others were added."""
-    mask = ids.size - 1
-    while ids[place] != 0 and ids[place] != feature:
-        place = (place + 1) & mask
-    return place
-
-
-@njit(cache=True)
-def _key(feature: Any, salt: Any) -> Any:
-    """Id of a feature of a perimeter; salt 0 leaves it as it is. Never 0."""
-    key = feature ^ salt
-    return key if key != 0 else np.uint64(1)
-
-
-@njit(cache=True)
-def _places(ids: Any, features: Any) -> Any:
-    places = np.empty(features.size, np.int64)
-    for i in range(features.size):
-        places[i] = _find(ids, features[i])
-        ids[places[i]] = features[i]
-    return places
 
 
 @njit(cache=True)
@@ -234,8 +112,8 @@ def restart(state: Any, totals: Any, features: Any, salts: Any, slots: Any) -> N
     What is told is no chance: its crossings do not count.
     """
     for i in range(features.size):
-        key = _key(features[i], salts[i])
-        place = _find(state.ids, key)
+        key = key_of(features[i], salts[i])
+        place = find(state.ids, key)
         if state.ids[place] == key:
             for column, level in ((CROSSINGS, CROSSING), (HIGH_CROSSINGS, HIGH_CROSSING)):
                 if state.evidence[place] >= level:
@@ -324,15 +202,15 @@ def step(
             ahead = (i - heard.starts[group]) % _AHEAD
             if ahead == 0:
                 for j in range(min(_AHEAD, heard.starts[group + 1] - i)):
-                    places[j] = _find(state.ids, _key(heard.features[i + j], salt))
+                    places[j] = find(state.ids, key_of(heard.features[i + j], salt))
                     dates[j] = state.last[places[j]]
             parent = heard.above[i]
             if parent >= 0:
                 heard.season[i] = heard.season[parent]
                 heard.prior[i] = scores.rate[parent] / heard.season[parent]
             season = heard.season[i]
-            key = _key(heard.features[i], salt)
-            place = _find_from(state.ids, key, places[ahead])
+            key = key_of(heard.features[i], salt)
+            place = find_from(state.ids, key, places[ahead])
             met = state.ids[place] == key
             own = 0.0
             if met:

@@ -7,8 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors._emergence_kernel import _find as find
-from detectors._emergence_kernel import capacity_for
+from detectors._emergence_state import capacity_for, find
 
 SEVERAL = 10
 """Clusters up to which no feature is common."""

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors._emergence_kernel import _find as find
+from detectors._emergence_state import find
 from detectors._novelty_features import NONE
 from detectors.features import finish, mix
 

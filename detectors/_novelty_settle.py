@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from detectors._emergence_kernel import _find as find
+from detectors._emergence_state import find
 from detectors._novelty_features import NONE
 from detectors._novelty_kernel import (
     MOST_TERMS,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _emergence_kernel as kernel
-from detectors._emergence_table import EmergenceTable, Tails
+from detectors._emergence_table import EmergenceTable
+from detectors.emergence_tails import Tails, tails
 from detectors.features import feature_id
 
 Ids = NDArray[np.uint64]
@@ -245,7 +246,7 @@ class Emergence(AnomalyDetector):
     @property
     def tails(self) -> Tails:
         """How often evidence is reached where nothing happens, shape (1,)."""
-        return self._table.tails(self._table.totals)
+        return tails(self._table.totals)
 
     @property
     def features(self) -> int:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import _emergence_kernel as kernel
-from detectors._emergence_table import EmergenceTable, Tails
+from detectors._emergence_table import EmergenceTable
 from detectors.emergence import Emergence, EmergenceScores
+from detectors.emergence_tails import Tails, tails
 from detectors.features import feature_id
 
 
@@ -127,7 +128,7 @@ class EmergenceTree:
 
         What it showed so far says what is usual where another was hardly heard.
         """
-        return self._table.tails(self._rows(perimeters))
+        return tails(self._rows(perimeters))
 
     def buckets(self, perimeter: str) -> int:
         """Buckets since the first one learned at a perimeter, 0 for one never heard."""

@@ -12,7 +12,7 @@ from river.base import Clusterer
 from detectors import _novelty_features as heard_features
 from detectors import _novelty_kernel as kernel
 from detectors import _novelty_settle as settle
-from detectors._emergence_kernel import capacity_for
+from detectors._emergence_state import capacity_for
 from detectors._novelty_evidence import with_merges_and_splits, without_others
 from detectors.emergence import Emergence, EmergenceScores
 from detectors.features import feature_id

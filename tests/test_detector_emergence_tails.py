@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors import _emergence_kernel as kernel
-from detectors._emergence_table import LEAST_SPAN, PRIOR_AUTHORS, PRIOR_CROSSINGS, USUAL_CROSSINGS
 from detectors.emergence import Emergence
+from detectors.emergence_tails import LEAST_SPAN, PRIOR_AUTHORS, PRIOR_CROSSINGS, USUAL_CROSSINGS
 from detectors.emergence_tree import EmergenceTree, Heard
 
 FEATURE, OTHER = np.array([5], np.uint64), np.array([6], np.uint64)

@@ -226,7 +226,7 @@ def test_what_lies_above_the_bar_is_exact(counts: list[int], bar: float) -> None
 def test_episodes_of_few_authors_run_as_long_though_their_evidence_is_not_told(
     counts: list[int], bar: float, least: int, exposure: int
 ) -> None:
-    exact, quick = Emergence(warm_up=1), Emergence(warm_up=1, least=least)
+    exact, quick = Emergence(warm_up=1, least=least), Emergence(warm_up=1, least=least)
     five = np.array([5], np.uint64)
     for bucket, authors in enumerate(counts):
         count = np.array([authors])

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from detectors._emergence_table import Tails
+from detectors.emergence_tails import Tails
 from detectors.emergence_tree import EmergenceTree
 from detectors.features import THEME, feature_id
 from detectors.schemas import CANDIDATE, FEATURE_TALLY, SUPPORT
@@ -312,8 +312,8 @@ def test_thresholds_follow_what_the_past_shows(
     crossings: float, slope: float, tests: float, expected: float
 ) -> None:
     tails = Tails(np.array([crossings]), np.array([slope]))
-    found = replace(DETECTION, false_alerts=1.0).thresholds(tails, [tests])
-    assert found == [pytest.approx(expected)]
+    found = replace(DETECTION, false_alerts=1.0).thresholds(tails, np.array([tests]))
+    assert found.tolist() == [pytest.approx(expected)]
 
 
 def test_an_urgent_theme_has_a_lower_threshold_whatever_that_of_others() -> None:

@@ -6,18 +6,18 @@ its parent's rate as prior. Score first, then learn.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numba import njit
 from numpy.typing import NDArray
 
-from detectors._emergence_kernel import CROSSING
-from detectors._emergence_table import Tails
 from detectors.emergence import Emergence, EmergenceScores
+from detectors.emergence_tails import CROSSING, Tails
 from detectors.emergence_tree import EmergenceTree, Heard
 from detectors.features import THEME, feature_id
 from detectors.schemas import FEATURE_TALLY, ROOT_VIEW
@@ -90,39 +90,34 @@ class Detection:
         tests = max(1.0, tests_per_bucket) * self.buckets_a_year
         return max(0.0, math.log(tests / (self.false_alerts * share)))
 
-    def thresholds(self, tails: Tails, tests_per_bucket: Sequence[float]) -> list[float]:
+    def thresholds(self, tails: Tails, tests_per_bucket: NDArray[np.float64]) -> NDArray[np.float64]:
         """Evidence (natural log) that keeps false alerts of emergence to the budget, of each perimeter.
 
         As often as the perimeter's own past says that it is reached for nothing, and never above what holds
-        whatever the past says, a bound over all that is tested.
+        whatever the past says, a bound over all that is tested. All of shape (perimeters,).
         """
-        budget = self.false_alerts * SHARES["emergence"]
-        found = []
-        for crossings, slope, tests in zip(
-            *(column.tolist() for column in tails), tests_per_bucket, strict=True
-        ):
-            stories = OWN_STORY * crossings * self.buckets_a_year
-            calibrated = CROSSING + max(0.0, math.log(stories / budget)) / slope
-            found.append(min(calibrated, max(CROSSING, self.threshold(tests))))
+        alerts = self.false_alerts * SHARES["emergence"]
+        found: NDArray[np.float64] = _thresholds(*tails, tests_per_bucket, alerts, self.buckets_a_year)
         return found
 
     def bar(self, kind: str, series: int) -> float:
         """Threshold of another kind of finding, of which a perimeter has so many series."""
         return self.threshold(series, SHARES[kind])
 
-    def lowest(self, threshold: float) -> float:
-        """The threshold of any feature where that of ordinary ones is `threshold`: that of urgent ones."""
+    def lowest(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The threshold of any feature where those of ordinary ones are `thresholds`: that of urgent ones."""
         if not self.urgent:
-            return threshold
+            return thresholds
         spared = math.log(SHARES["urgent"] / SHARES["emergence"] / URGENT_CROSSINGS)
-        return min(self.threshold(len(self.urgent), SHARES["urgent"]), max(CROSSING, threshold - spared))
+        most = self.threshold(len(self.urgent), SHARES["urgent"])
+        return np.minimum(most, np.maximum(CROSSING, thresholds - spared))
 
     def bars(self, features: NDArray[np.uint64], thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Threshold of each feature. thresholds: of ordinary ones, shape (features,)."""
         bars = thresholds.copy()
         for urgent in self.urgent:
             here = features == np.uint64(urgent)
-            bars[here] = [self.lowest(threshold) for threshold in thresholds[here].tolist()]
+            bars[here] = self.lowest(thresholds[here])
         return bars
 
     def alarms(
@@ -135,6 +130,17 @@ class Detection:
     def forgets_between(self, before: int, after: int) -> bool:
         """Whether a span of `forget_every` ends between two buckets."""
         return before // self.forget_every != after // self.forget_every
+
+
+@njit(cache=True)
+def _thresholds(crossings: Any, slopes: Any, tests: Any, alerts: float, buckets_a_year: float) -> Any:
+    found = np.empty(tests.size)
+    for i in range(tests.size):
+        stories = OWN_STORY * crossings[i] * buckets_a_year
+        calibrated = CROSSING + max(0.0, math.log(stories / alerts)) / slopes[i]
+        bound = math.log(max(1.0, tests[i]) * buckets_a_year / alerts)
+        found[i] = min(calibrated, max(CROSSING, bound))
+    return found
 
 
 @dataclass(slots=True)
@@ -163,7 +169,7 @@ def detect_root(
     for bucket, features, authors, exposure in _buckets(tally):
         probing.judge_root(bucket, features, authors, exposure, root=root, estimator=estimator, season=season)
         before = estimator.next_bucket
-        (threshold,) = detection.thresholds(estimator.tails, [estimator.tests_per_bucket])
+        threshold = detection.thresholds(estimator.tails, np.array([estimator.tests_per_bucket]))
         rates = estimator.rates(features, bucket=bucket)
         factor = season.factor(features, rates, bucket=bucket)
         scores = estimator.learn_many(
@@ -172,10 +178,10 @@ def detect_root(
             exposure=exposure,
             bucket=bucket,
             season=factor,
-            looked_at=detection.lowest(threshold),
+            looked_at=float(detection.lowest(threshold)[0]),
         )
         season.learn(features, authors, exposure=exposure, bucket=bucket)
-        bars = detection.bars(features, np.full(features.size, threshold))
+        bars = detection.bars(features, np.repeat(threshold, features.size))
         flagged = detection.alarms(scores, authors, bars)
         if flagged.any():
             estimator.restart(features[flagged])
@@ -281,13 +287,13 @@ class _DivisionJudge:
         self._probing.judge_division(bucket, heard, tree=tree, **self.told.all_of(bucket))
         top = self.told.rows_of(bucket, heard.features[: heard.starts[1]])
         before, paths = tree.next_bucket, heard.perimeters
-        thresholds = detection.thresholds(tree.tails(paths), tree.tests_per_bucket(paths).tolist())
+        thresholds = detection.thresholds(tree.tails(paths), tree.tests_per_bucket(paths))
         scores = tree.learn_many(
             heard,
             bucket=bucket,
             prior=self.told.rates[top],
             season=self.told.season[top],
-            looked_at=np.array([detection.lowest(threshold) for threshold in thresholds]),
+            looked_at=detection.lowest(thresholds),
         )
         bars = detection.bars(heard.features, np.repeat(thresholds, heard.sizes))
         flagged = detection.alarms(scores, heard.counts, bars)

@@ -92,7 +92,7 @@ class Probing:
                     asked, count, exposure=exposure, bucket=bucket, season=its_season
                 )
                 given = _Given(int(count[0]), exposure, None, float(its_season[0]))
-                bar = self._detection.thresholds(estimator.tails, [estimator.tests_per_bucket])[-1]
+                bar = self._detection.thresholds(estimator.tails, np.array([estimator.tests_per_bucket]))[-1]
                 self._note(bucket, probe, given, scores, bar)
 
     def judge_division(
@@ -116,7 +116,7 @@ class Probing:
                 wider = float(scores.rate[last - 1]) / factor if last else float(rates[told])
                 given = _Given(int(alone.counts[last]), int(alone.exposures[last]), wider, factor)
                 paths = [heard.perimeters[0], probe.perimeter]
-                tests = tree.tests_per_bucket(paths).tolist()
+                tests = tree.tests_per_bucket(paths)
                 bar = self._detection.thresholds(tree.tails(paths), tests)[-1]
                 self._note(bucket, probe, given, scores.part(slice(last, last + 1)), bar)
 
