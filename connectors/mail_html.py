@@ -18,7 +18,10 @@ _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "t
 _BLOCKS = frozenset(
     {"div", "li", "tr", "body", "section", "article", "header", "footer", "center", "dd", "dt"}
 )
-_HIDDEN = frozenset({"head", "script", "style", "title", "blockquote"})
+# What stands inside frames is markup in place of what no mail program loads, and is parsed as text.
+_HIDDEN = frozenset(
+    {"head", "script", "style", "title", "template", "blockquote", "iframe", "noframes", "noembed"}
+)
 _QUOTE_CLASSES = frozenset(
     {"gmail_quote", "ecxgmail_quote", "yahoo_quoted", "moz-cite-prefix", "moz-forward-container"}
     | {"protonmail_quote", "tutanota_quote", "zmail_extra"}

@@ -203,3 +203,9 @@ def test_html_quotes_without_blockquote(name: str) -> None:
     assert text
     assert "Subject" not in text
     assert "@" not in text
+
+
+@pytest.mark.parametrize("frame", ["iframe", "noframes", "noembed"])
+def test_markup_within_frames_is_no_text(frame: str) -> None:
+    inside = '<script language="JavaScript" src="pub.js"></script><b>publicité</b>'
+    assert html_to_text(f"<p>Bonjour.</p><{frame}>{inside}</{frame}>Merci.").split() == ["Bonjour.", "Merci."]
