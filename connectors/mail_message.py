@@ -17,6 +17,8 @@ from connectors.mail_html import html_to_text
 
 _MAX_DEPTH = 20
 _MAX_DATE_CHARS = 200
+# Looking for an address takes time in the square of a run of letters; an address has 254 characters at most.
+_MAX_AUTHOR_CHARS = 2000
 # What the standard parser raises on headers and structures gone wrong, found by fuzzing.
 _PARSER_FAULTS = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 
@@ -108,6 +110,7 @@ def _word_bytes(coding: str, content: str) -> bytes:
 
 def address_of(value: str) -> str | None:
     """First e-mail address of a header, lower-case; archives' `name at host` too. None if there is none."""
+    value = value[:_MAX_AUTHOR_CHARS]
     match = _ADDRESS.search(_QUOTED_STRING.sub(" ", value)) or _ADDRESS.search(value)
     if match:
         return (match[1] or match[2]).lower()
@@ -117,7 +120,7 @@ def address_of(value: str) -> str | None:
 
 def display_name_of(value: str) -> str:
     """What a header says besides the address: `Jean Dupont`."""
-    return _PIPERMAIL_ADDRESS.sub(" ", _ADDRESS.sub(" ", value)).strip(" \"'<>()")
+    return _PIPERMAIL_ADDRESS.sub(" ", _ADDRESS.sub(" ", value[:_MAX_AUTHOR_CHARS])).strip(" \"'<>()")
 
 
 def sent_at(mail: ParsedMail, *, zone: str) -> datetime | None:

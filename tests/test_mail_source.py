@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from connectors.contract import Outcome, Parsed, Record, Rejected, SetAside
 from connectors.mail import Mail
 from connectors.mail_kinds import kind
-from connectors.mail_message import address_of, decode_header, parse_date
+from connectors.mail_message import address_of, decode_header, display_name_of, parse_date
 from connectors.source_settings import MailSource
 
 HEADERS = {
@@ -353,3 +353,11 @@ def test_deep_nesting_does_not_raise() -> None:
     body = "".join(f"--b{n}\nContent-Type: multipart/mixed; boundary=b{n + 1}\n\n" for n in range(3000))
     outcome = parse(message(body, Content_Type="multipart/mixed; boundary=b0"))
     assert isinstance(outcome, Parsed | Rejected | SetAside)
+
+
+def test_a_header_of_a_hundred_thousand_letters_takes_no_time() -> None:
+    # Without a bound, each takes minutes: the test would not end.
+    for run in ("a" * 100_000, "<" * 100_000, "a at " * 20_000, '"' * 99_999):
+        assert address_of(f"camille@exemple.fr {run}") == "camille@exemple.fr"
+        assert address_of(run) is None or " at " in run
+        assert len(display_name_of(run)) <= 2000
