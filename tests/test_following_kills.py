@@ -76,7 +76,7 @@ for line in sys.stdin:
     if not child:
         Shifted.ahead = int(line)
         os.dup2(2, 1)
-        app(["ingest", "--follow", "--json", "--settings", sys.argv[1]])
+        app(["--verbose", "ingest", "--follow", "--json", "--settings", sys.argv[1]])
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -88,8 +88,9 @@ AHEAD = (0, 20, -3600, -2 * 86400)
 class Services:
     """Starts the service again and again. One runs at a time; `ended` waits for it."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[str]", printed: Path) -> None:
         self._process = process
+        self._printed = printed
         assert process.stdin is not None
         assert process.stdout is not None
         self._orders, self._answers = process.stdin, process.stdout
@@ -107,12 +108,16 @@ class Services:
     def code(self) -> int:
         return int(self._answers.readline())
 
+    def last_words(self) -> str:
+        """How the service ended, and what it printed last."""
+        return f"the service ended with {self.code()}: {self._printed.read_text('utf-8')[-2000:]}"
+
     def until(self, what: Callable[[], bool]) -> None:
         """Wait for something the running service does."""
         for _ in range(int(LONGEST_S * 200)):
             if what():
                 return
-            assert not self.ended(0.005), f"the service ended with {self.code()}"
+            assert not self.ended(0.005), self.last_words()
         raise AssertionError("the service did not come that far")
 
 
@@ -128,7 +133,7 @@ def services(folder: Path) -> Iterator[Services]:
         )
         with process:
             try:
-                yield Services(process)
+                yield Services(process, folder / "printed")
             finally:
                 assert process.stdin is not None
                 process.stdin.close()
@@ -198,7 +203,7 @@ def check_killed(folder: Path, follow_time: ModuleType, *, seed: int, kills: int
             if wanted:
                 service.until(partial(has_manifests, folder, before + wanted))
             writers.write(30)
-            assert not service.ended(moments.random() * (0.05 if wanted else 0.4))
+            assert not service.ended(moments.random() * (0.05 if wanted else 0.4)), service.last_words()
             os.kill(pid, signal.SIGKILL)
             assert service.code() == -signal.SIGKILL
         writers.write(60, whole=True)
