@@ -93,14 +93,6 @@ class FlinkSettings:
         }
         if self.cluster is None:
             values |= {"rest.bind-port": "0", "rest.address": "127.0.0.1", "rest.bind-address": "127.0.0.1"}
-        else:
-            host, _, port = self.cluster.rpartition(":")
-            values |= {
-                "execution.target": "remote",
-                "rest.address": host,
-                "rest.port": port,
-                "pipeline.jars": _PYTHON_JAR.as_uri(),
-            }
         if self.temporary is not None:
             values["io.tmp.dirs"] = str(self.temporary)
         if self.checkpoints is None:
@@ -184,9 +176,23 @@ def submit(job: LiveJob, settings: FlinkSettings) -> Any:
     start_java()
     # As on a cluster, Python runs in processes of its own: they use all cores, and can fail alone.
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
-    environment = StreamExecutionEnvironment.get_execution_environment(settings.configuration())
+    environment = _environment(settings)
     build(environment, job, settings)
     return environment.execute_async(settings.name)
+
+
+def _environment(settings: FlinkSettings) -> StreamExecutionEnvironment:
+    configuration = settings.configuration()
+    if settings.cluster is None:
+        return StreamExecutionEnvironment.get_execution_environment(configuration)
+    host, _, port = settings.cluster.rpartition(":")
+    gateway = get_gateway()
+    jars = gateway.new_array(gateway.jvm.String, 1)
+    jars[0] = str(_PYTHON_JAR)
+    environments = gateway.jvm.org.apache.flink.streaming.api.environment
+    # PyFlink wraps Java's environment, but has no call for a remote one.
+    remote = environments.RemoteStreamEnvironment(host, int(port), configuration._j_configuration, jars)
+    return StreamExecutionEnvironment(remote)
 
 
 def status(running: Any) -> str:

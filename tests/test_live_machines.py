@@ -139,13 +139,13 @@ def test_state_of_other_settings_or_code_is_not_read(
 
 
 def test_state_stays_bounded(whole: EventLog, tmp_path: Path) -> None:
-    """Rows of a division are kept for two windows; open rows are gone once their day is closed."""
+    """Rows of a division are kept for a window; open rows are gone once their day is closed."""
     live = ByHand(live_job(whole, SETTINGS, TELLING, tmp_path / "out", slice_rows=200))
     live.run()
     for (station, _), state in live.states.items():
         days = [key for key in state if key.startswith("remembered\n")]
         divisions = {key.split("\n")[1] for key in days}
-        assert len(days) <= len(divisions) * 2 * SETTINGS.stages.window, station
+        assert len(days) <= len(divisions) * SETTINGS.stages.window, station
         assert not [key for key in state if key.startswith("waiting/")]
     assert any(key.startswith("open\n") for state in live.states.values() for key in state)
 

@@ -91,6 +91,8 @@ class LocalCluster:
             "rest.address": _HOST,
             "rest.bind-address": _HOST,
             "rest.port": self.port,
+            # A busy machine takes longer to start a process than Flink allows.
+            "pekko.startup-timeout": "120 s",
             "heartbeat.interval": "1 s",
             "heartbeat.timeout": "8 s",
             "io.tmp.dirs": str(self.folder / "tmp"),

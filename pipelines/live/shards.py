@@ -100,12 +100,9 @@ class Tallier(Machine):
             yield ClosedRows(self._epoch, close, self._shard, packed)
 
     def _tally(self, division: str, rows: pa.Table, bucket: int) -> pa.Table:
-        window = self._rules.detection.window
-        laid_out = flow.lay_out(
-            division, rows.to_batches(), self._remembered.get(division), self._rules.detection
-        )
-        start, end = laid_out.span(bucket - window + 1, bucket)
-        self._remembered.put(division, laid_out.table.slice(start, end - start))
+        detection = self._rules.detection
+        laid_out = flow.lay_out(division, rows.to_batches(), self._remembered.get(division), detection)
+        self._remembered.put(division, laid_out.to_remember(bucket, detection.window))
         return laid_out.tally()
 
 
