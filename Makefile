@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c "" 2>/dev/nu
 BIN := .venv/bin
 UV := uv==0.13.9
 
-.PHONY: demo test test-heavy test-faults check bench bench-quality lock clean clean-compiled
+.PHONY: demo test test-heavy test-faults check bench bench-quality bench-live lock clean clean-compiled
 .DEFAULT_GOAL := demo
 
 .venv/ready: requirements.lock pyproject.toml
@@ -39,6 +39,9 @@ bench: .venv/ready
 
 bench-quality: .venv/ready
 	$(BIN)/python -m benchmarks.quality
+
+bench-live: .venv/ready
+	$(BIN)/python -m benchmarks.live
 
 lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
