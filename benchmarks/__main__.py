@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks._report import write_json
 from benchmarks._together import run_all
 
-NAMES = ("ingest", "replay", "memory", "demo", "dashboards")
+NAMES = ("ingest", "replay", "throughput", "memory", "demo", "dashboards")
 RESULTS = Path("bench-results", "benchmarks.json")
 
 

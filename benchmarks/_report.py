@@ -5,7 +5,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +54,7 @@ class Report:
     """What one benchmark measured. notes: what a reader of the table must know.
 
     listing: what the table sums up, one by one, where that is to be read too; printed before it.
+    values: more for the JSON.
     """
 
     title: str
@@ -61,31 +62,45 @@ class Report:
     figures: Sequence[Figure]
     notes: Sequence[str] = ()
     listing: Sequence[Row] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a benchmark was asked for. texts: of the demo that its data comes from."""
+    """How a benchmark was asked for. texts: of its data, which most make of the demo."""
 
     quick: bool
     texts: int
     json: Path | None
 
 
-def options(name: str, about: str, argv: Sequence[str] | None = None) -> Options:
-    """The command line of every benchmark."""
+def options(
+    name: str,
+    about: str,
+    argv: Sequence[str] | None = None,
+    *,
+    sizes: tuple[int, int] = (TEXTS, QUICK_TEXTS),
+) -> Options:
+    """The command line of every benchmark. sizes: texts of its data, usually and when quick."""
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=about)
     parser.add_argument("--quick", action="store_true", help="less work, for within a minute on two cores")
-    parser.add_argument("--texts", type=int, metavar="N", help="texts of the demo's data (default: 60000)")
+    parser.add_argument("--texts", type=int, metavar="N", help=f"texts of its data (default: {sizes[0]})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     given = parser.parse_args(argv)
-    texts = given.texts or (QUICK_TEXTS if given.quick else TEXTS)
+    texts = given.texts or sizes[given.quick]
     return Options(given.quick, texts, given.json)
 
 
-def main(name: str, about: str, run: Callable[[Options], Report], argv: Sequence[str] | None = None) -> None:
+def main(
+    name: str,
+    about: str,
+    run: Callable[[Options], Report],
+    argv: Sequence[str] | None = None,
+    *,
+    sizes: tuple[int, int] = (TEXTS, QUICK_TEXTS),
+) -> None:
     """Run a benchmark from its command line: print its report, and write it where asked."""
-    asked = options(f"benchmarks.{name}", about, argv)
+    asked = options(f"benchmarks.{name}", about, argv, sizes=sizes)
     report = run(asked)
     show(report)
     if asked.json is not None:
@@ -146,6 +161,7 @@ def _as_json(report: Report, asked: Options) -> dict[str, Any]:
         "figures": [figure.as_json() for figure in report.figures],
         "notes": list(report.notes),
         **({"listing": [*map(_rounded_row, report.listing)]} if report.listing else {}),
+        **report.values,
     }
 
 

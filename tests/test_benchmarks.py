@@ -19,10 +19,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import __main__ as everything
-from benchmarks import _data, _report, _run, dashboards, demo, ingest, memory, replay
+from benchmarks import _data, _report, _run, dashboards, demo, ingest, memory, replay, throughput
 
 TEXTS = 2_000
-MODULES = (ingest, replay, memory, demo, dashboards)
+MODULES = (ingest, replay, throughput, memory, demo, dashboards)
 
 
 @pytest.fixture(scope="module")
