@@ -4,20 +4,19 @@ Sums and counts only, never means. Within a division an author counts once per c
 author, so the root's cells are the sums of theirs.
 """
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from connectors.store.schemas import SCALE
 from detectors.features import THEME, feature_id
+from pipelines.stages.cells import COUNTS, Texts, sum_cells
+from pipelines.stages.division import list_offsets
 from pipelines.stages.mood import STRONGEST
 
 CELL = ("perimeter", "bucket", "channel", "voice", "theme")
-_COUNTS = (
-    *("texts", "authors", "score_sum", "scored", "sentiment_sum", "without_text", "late"),
-    *("volume", "speakers", "score_squares", "sentiment_squares", "moods", "mood_sum", "mood_squares"),
-    *("paired", "gap_sum", "gap_squares"),
-)
-
 CELLS = pa.schema(
     [
         pa.field("perimeter", pa.string(), nullable=False),
@@ -25,7 +24,7 @@ CELLS = pa.schema(
         pa.field("channel", pa.string(), nullable=False),
         pa.field("voice", pa.string(), nullable=False),
         pa.field("theme", pa.uint64(), nullable=False),
-        *(pa.field(name, pa.int64(), nullable=False) for name in _COUNTS),
+        *(pa.field(name, pa.int64(), nullable=False) for name in COUNTS),
     ]
 )
 """theme: id of the theme, 0 for all texts. texts: events; authors: distinct. score_sum and sentiment_sum: in
@@ -42,62 +41,68 @@ ALL_TEXTS = 0
 
 def cells(rows: pa.Table) -> pa.Table:
     """CELLS of one division's rows (UNDERSTOOD), of its own path and below, in order of the key."""
-    frame: pl.DataFrame = pl.from_arrow(rows)  # type: ignore[assignment]
-    if frame.is_empty():
+    if not rows.num_rows:
         return CELLS.empty_table()
-    theme_ids = pl.col("features").list.eval(pl.element().filter((pl.element() & 3) == THEME))
-    base = frame.select(
-        "bucket",
-        "channel",
-        "voice",
-        "person",
-        "late",
-        "copy",
-        "has_text",
-        score=pl.col("score_e4").cast(pl.Int64),
-        perimeter=pl.col("perimeter").str.split("/"),
-        mood=pl.col("sentiment").cast(pl.Int64).clip(-STRONGEST, STRONGEST) * (SCALE // STRONGEST),
-        theme=pl.concat_list(pl.lit(ALL_TEXTS, pl.UInt64).repeat_by(1), theme_ids),
+    buckets = rows["bucket"].to_numpy()
+    if (np.diff(buckets) < 0).any():
+        # Copies of a day are told from the first one: their order must stay.
+        rows = rows.take(pa.array(np.argsort(buckets, kind="stable")))
+    rows = rows.combine_chunks()
+    nodes, paths = _levels(rows["perimeter"])
+    kinds = pc.binary_join_element_wise(rows["channel"], rows["voice"], "\n").combine_chunks()
+    kinds = kinds.dictionary_encode()
+    score, features = rows["score_e4"].combine_chunks(), rows["features"].combine_chunks()
+    mood = np.clip(rows["sentiment"].to_numpy().astype(np.int64), -STRONGEST, STRONGEST)
+    summed = sum_cells(
+        Texts(
+            bucket=rows["bucket"].to_numpy(),
+            nodes=nodes,
+            kind=kinds.indices.to_numpy(),
+            person=rows["person"].to_numpy(),
+            copy=rows["copy"].to_numpy(),
+            late=rows["late"].to_numpy(),
+            has_text=rows["has_text"].to_numpy(),
+            score=score.fill_null(0).to_numpy().astype(np.int64),
+            scored=score.is_valid().to_numpy(zero_copy_only=False),
+            mood=mood * (SCALE // STRONGEST),
+            features=features.flatten().to_numpy(),
+            offsets=list_offsets(features),
+        ),
+        scale=SCALE,
     )
-    first = pl.col("has_text") & pl.struct("bucket", "copy").is_first_distinct()
-    base = base.with_columns(
-        first_mood=pl.when(first).then("mood"),
-        gap=pl.when(first).then(2 * pl.col("score") - SCALE - pl.col("mood")),
-    ).explode("theme")
-    deepest = max(path.count("/") for path in frame["perimeter"].unique()) + 1
-    levels = [
-        base.filter(pl.col("perimeter").list.len() >= depth)
-        .with_columns(perimeter=pl.col("perimeter").list.head(depth).list.join("/"))
-        .group_by(CELL)
-        .agg(
-            texts=pl.len().cast(pl.Int64),
-            authors=pl.col("person").n_unique().cast(pl.Int64),
-            score_sum=pl.col("score").sum(),
-            scored=pl.col("score").count().cast(pl.Int64),
-            sentiment_sum=pl.col("mood").sum(),
-            without_text=(~pl.col("has_text")).sum().cast(pl.Int64),
-            late=pl.col("late").sum().cast(pl.Int64),
-            volume=pl.col("copy").filter(~pl.col("late")).n_unique().cast(pl.Int64),
-            score_squares=pl.col("score").pow(2).sum(),
-            sentiment_squares=(pl.col("mood") * pl.col("has_text")).pow(2).sum(),
-            speakers=pl.min_horizontal(pl.col("person").n_unique(), pl.col("copy").n_unique()).cast(pl.Int64),
-            moods=pl.col("first_mood").count().cast(pl.Int64),
-            mood_sum=pl.col("first_mood").sum(),
-            mood_squares=pl.col("first_mood").pow(2).sum(),
-            paired=pl.col("gap").count().cast(pl.Int64),
-            gap_sum=pl.col("gap").sum(),
-            gap_squares=pl.col("gap").pow(2).sum(),
-        )
-        for depth in range(min(2, deepest), deepest + 1)
-    ]
-    return _arrow(pl.concat(levels))
+    named = [kind.split("\n") for kind in kinds.dictionary.to_pylist()]
+    frame = pl.DataFrame(
+        {
+            "perimeter": pl.Series(paths)[summed.node],
+            "bucket": summed.bucket,
+            "channel": pl.Series([channel for channel, _ in named])[summed.kind],
+            "voice": pl.Series([voice for _, voice in named])[summed.kind],
+            "theme": summed.theme,
+            **{name: summed.sums[:, place] for place, name in enumerate(COUNTS)},
+        }
+    )
+    return _arrow(frame)
+
+
+def _levels(perimeters: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
+    """Number of each row's perimeter at each level below the root, -1 below its own; and their paths."""
+    encoded = perimeters.combine_chunks().dictionary_encode()
+    known = [path.split("/") for path in encoded.dictionary.to_pylist()]
+    deepest = max(len(steps) for steps in known)
+    numbers: dict[str, int] = {}
+    table = np.full((len(known), deepest), -1, np.int32)
+    for place, steps in enumerate(known):
+        for depth in range(min(2, deepest), len(steps) + 1):
+            path = "/".join(steps[:depth])
+            table[place, depth - 1] = numbers.setdefault(path, len(numbers))
+    return table[encoded.indices.to_numpy()], list(numbers)
 
 
 def root_cells(divisions: pa.Table, root: str) -> pa.Table:
     """CELLS of the root from those of its divisions (rows below divisions are passed over)."""
     frame: pl.DataFrame = pl.from_arrow(divisions)  # type: ignore[assignment]
     tops = frame.filter(pl.col("perimeter").str.count_matches("/") <= root.count("/") + 1)
-    return _arrow(tops.with_columns(perimeter=pl.lit(root)).group_by(CELL).agg(pl.col(_COUNTS).sum()))
+    return _arrow(tops.with_columns(perimeter=pl.lit(root)).group_by(CELL).agg(pl.col(COUNTS).sum()))
 
 
 def theme_keys(keys: list[str]) -> dict[int, str]:
