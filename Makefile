@@ -33,6 +33,7 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m benchmarks.gate
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks

@@ -64,12 +64,14 @@ class Stirred:
     source: str
 
 
-def write_throughput_log(folder: Path, log: str, events: int, *, seed: int) -> Stirred:
-    """Write a log of so many events, in order of time."""
+def write_throughput_log(
+    folder: Path, log: str, events: int, *, seed: int, sentences: Sentences | None = None
+) -> Stirred:
+    """Write a log of so many events, in order of time. sentences: `read_sentences` where not given."""
     from connectors.log import LogWriter
 
     now = FIRST_DAY + timedelta(days=events / A_DAY + 2)
-    sentences = read_sentences()
+    sentences = sentences or read_sentences()
     words, distinct = 0, set[str]()
     with LogWriter(folder / log, now=lambda: now) as writer:
         for table in tables(events, sentences, seed):
@@ -107,7 +109,7 @@ def read_sentences() -> Sentences:
         with FILES[METRO].open(encoding="utf-8", newline="") as lines:
             texts += [row["text"] or "" for row in csv.DictReader(lines)]
     if not texts:
-        return Sentences(_made_up(), "made-up words: the real corpora are absent")
+        return made_up()
     # Texts of several labels are there once a label.
     parts = [part.split() for text in dict.fromkeys(texts) for part in _SENTENCE_END.split(text)]
     return Sentences([part for part in parts if part], f"sentences of the French corpora in {DATA.name}")
@@ -225,7 +227,7 @@ def _leaf_shares(chance: np.random.Generator) -> NDArray[np.float64]:
     return shares
 
 
-def _made_up() -> list[list[str]]:
+def made_up() -> Sentences:
     """Sentences of made-up words whose frequencies fall as those of real ones do (Zipf)."""
     chance = np.random.default_rng(0)
     words = [_made_up_word(chance) for _ in range(MADE_UP_WORDS)]
@@ -235,7 +237,7 @@ def _made_up() -> list[list[str]]:
     sentences = [[words[next(drawn)] for _ in range(length)] for length in lengths.tolist()]
     for sentence in sentences:
         sentence[-1] += "."
-    return sentences
+    return Sentences(sentences, "made-up words")
 
 
 def _made_up_word(chance: np.random.Generator) -> str:

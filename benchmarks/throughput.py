@@ -127,7 +127,7 @@ def report(measured: Measured, asked: Options) -> Report:
         ],
     }
     title = "From the log to signals"
-    return Report(title, rows, _figures(measured), _notes(measured, asked), values)
+    return Report(title, rows, _figures(measured), _notes(measured, asked), values=values)
 
 
 def _figures(measured: Measured) -> list[Figure]:

@@ -22,8 +22,7 @@ EVENTS = 30_000
 @pytest.fixture(scope="module")
 def events() -> pa.Table:
     """A log of some days, of made-up words."""
-    sentences = log.Sentences(log._made_up(), "made up")
-    return pa.concat_tables(log.tables(EVENTS, sentences, seed=3))
+    return pa.concat_tables(log.tables(EVENTS, log.made_up(), seed=3))
 
 
 def test_the_log_has_the_shape_that_it_should(events: pa.Table) -> None:
