@@ -17,7 +17,8 @@ from connectors.store.schemas import CROWD, PERIODS_EPOCH, TALLY, THEME
 
 FIRST = date(2024, 1, 1)
 STORES = ("e/a/1", "e/a/2", "e/a/3", "e/b/1", "e/b/2", "e/c/1")
-VOICES = {"survey": "customer", "email": "customer", "note": "field"}
+CHANNELS = ("survey", "email", "note")
+VOICES = {"survey": "customer", "email": "customer", "letter": "customer", "note": "field"}
 THEMES = ("delivery", "price", "welcome")
 
 
@@ -42,7 +43,7 @@ def draw(seed: int, *, days: int = 28) -> list[Event]:
     """Some hundreds of texts, more of them in some stores, channels and days than in others."""
     rng = Random(seed)
     sizes = {store: rng.choice((0, 1, 2, 4, 9, 25)) for store in STORES}
-    shares = {channel: rng.choice((1, 3, 12)) for channel in VOICES}
+    shares = {channel: rng.choice((1, 3, 12)) for channel in CHANNELS}
     events = []
     for store, size in sizes.items():
         crowd = [f"{store[:3]}-{number}" for number in range(rng.choice((4, 12, 60)))]

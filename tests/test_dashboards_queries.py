@@ -35,7 +35,7 @@ def filled(store: Store, made: ModuleType, published_events: ModuleType) -> Stor
             channel == "survey" and number > 7,
         )
         for path, day, channel, number in product(
-            published_events.STORES, range(28), published_events.VOICES, range(10)
+            published_events.STORES, range(28), published_events.CHANNELS, range(10)
         )
     ]
     signals = [

@@ -101,26 +101,28 @@ BEGIN
     ANALYZE grain;
     ANALYZE tallied;
 
-    -- Channels too rare for weeks of the last weekly level are shown as one, with the rarest of the others where
-    -- they are too rare together.
+    -- Channels too rare for weeks of the last weekly level are shown as one, with the rarest of the others of
+    -- their voice where they are too rare together. One voice each: else a channel taken from its voice would
+    -- leave a part of such a group.
     CREATE TEMPORARY TABLE pooled ON COMMIT DROP AS
     WITH sized AS (
-        SELECT channel, sum(texts) / (
+        SELECT channel, voice, sum(texts) / (
             SELECT greatest(1, count(DISTINCT (perimeter, period_start(bucket, 7))))
             FROM tally JOIN grain USING (perimeter)
             WHERE theme = '' AND days = 7 AND depth = (SELECT max(depth) FROM grain WHERE days = 7)) AS size
         FROM tally JOIN grain USING (perimeter)
-        WHERE theme = '' AND days = 7 AND depth = 0 GROUP BY channel
+        WHERE theme = '' AND days = 7 AND depth = 0 GROUP BY channel, voice
     ), ranked AS (
-        SELECT channel, size < 2 * rules.min_authors AS rare,
-               coalesce(sum(size) OVER (ORDER BY size, channel ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
-                   BETWEEN 1e-9 AND 2 * rules.min_authors AS follows
+        SELECT channel, voice, size < 2 * rules.min_authors AS rare,
+               coalesce(sum(size) OVER rarer, 0) BETWEEN 1e-9 AND 2 * rules.min_authors AS follows
         FROM sized
+        WINDOW rarer AS (PARTITION BY voice ORDER BY size, channel ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     ), together AS (
-        SELECT string_agg(channel, ' + ' ORDER BY channel COLLATE "C") AS shown
-        FROM ranked WHERE rare OR follows
+        SELECT voice, string_agg(channel, ' + ' ORDER BY channel COLLATE "C") AS shown
+        FROM ranked WHERE rare OR follows GROUP BY voice
     )
-    SELECT channel, CASE WHEN rare OR follows THEN shown ELSE channel END AS shown FROM ranked CROSS JOIN together;
+    SELECT channel, voice, CASE WHEN rare OR follows THEN shown ELSE channel END AS shown
+    FROM ranked LEFT JOIN together USING (voice);
 
     -- one: the most authors of any one tally. low, high: bounds of the sum of its tallies' authors. kind: the
     -- theme. part: splits a value further than is shown, for readers know that only answers to a survey are
@@ -135,7 +137,7 @@ BEGIN
     UNION ALL
     SELECT breakdown, '', perimeter, days, starts, split.value, answer.part, sum(n),
            max(authors - texts + n), sum(greatest(authors - texts + n, 0)), sum(least(authors, n))
-    FROM tallied JOIN pooled USING (channel)
+    FROM tallied JOIN pooled USING (channel, voice)
     CROSS JOIN LATERAL (VALUES ('channel', pooled.shown), ('answer', voice)) AS split (breakdown, value)
     CROSS JOIN LATERAL (VALUES
         ('silent', without_text),
