@@ -119,7 +119,8 @@ def write_boards(folder: Path) -> None:
     typer.echo(
         f"\n{len(files)} files in {folder}: boards in French and English. To see them, with Docker:\n"
         "  1. write the passwords that compose.yaml names to .env, and start it:\n"
-        f"     VIGIE_BOARDS={folder} docker compose up -d postgres grafana\n"
+        # Compose takes a path that does not begin with a slash or a dot for the name of a volume.
+        f"     VIGIE_BOARDS={folder.absolute()} docker compose up -d postgres grafana\n"
         f"  2. set store.dsn in {settings} as compose.yaml says, and load it:\n"
         f"     vigie replay --settings {settings}\n"
         "  3. open http://127.0.0.1:3000/d/vigie-watch-fr (or -en)"
