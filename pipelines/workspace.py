@@ -31,6 +31,7 @@ from pipelines.lexicon import Lexicons, load_lexicons
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from connectors.alerts.verdicts import Verdicts
     from connectors.following import Status, Waker
     from connectors.store import Store
     from pipelines.learn import Lesson
@@ -88,6 +89,14 @@ class Workspace:
 
         file = self.settings.understanding.sentiment
         return None if file is None else read_weights(self.settings.path(file))
+
+    @property
+    def verdicts(self) -> "Verdicts | None":
+        """Where managers' verdicts go; None for a log elsewhere, which can be read only."""
+        from connectors.alerts.verdicts import Verdicts
+
+        is_elsewhere = "://" in self.settings.log.path
+        return None if is_elsewhere else Verdicts(self.log_path, self.secret)
 
     @property
     def settings_version(self) -> str:

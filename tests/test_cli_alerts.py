@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from connectors.log import EventLog
 from connectors.store import open_store
 
 ALERTS = """
@@ -32,6 +33,8 @@ subscriber;to;perimeters;rhythm;quiet;history;min_evidence
 Lille;lille@exemple.test;Lille centre;;20:00-07:30;oui;0,5
 Nord;nord@exemple.test;mag/nord|Lens;weekly;;non;
 """
+PLANTED = ("--perimeter", "mag", "--kind", "emergence", "--history", "--weekly-cap", "1")
+"""Asks for the signal of the stuck gate: should there be others, it is the strongest."""
 BAD = """\
 subscriber,to,perimeters,rhythm,quiet,themes,weekly_cap,digest_at
 ,lille,Lille centre,immediate,,,,
@@ -157,10 +160,7 @@ def test_options_are_read_like_a_csv(vigie: Any, tmp_path: Path) -> None:
 
 
 def test_a_signal_is_delivered_with_its_picture_and_answered(settings: Path, vigie: Any) -> None:
-    vigie(
-        *("subscribe", "--subscriber", "Direction", "--to", "direction@exemple.test", "--perimeter", "mag"),
-        "--history",
-    )
+    vigie("subscribe", "--subscriber", "Direction", "--to", "direction@exemple.test", *PLANTED)
     assert as_json(vigie("deliver", "--json")) == {"sent": 1, "failed": 0, "dead": 0, "withdrawn": 0}
     assert "0 messages sent" in vigie("deliver").stderr
     (mail,) = mails(settings)
@@ -200,6 +200,20 @@ def test_a_signal_is_delivered_with_its_picture_and_answered(settings: Path, vig
     )
 
 
+def test_verdicts_become_decisions_of_the_log(settings: Path, vigie: Any) -> None:
+    (acted,) = [row for row in as_json(vigie("signals", "--json")) if row["state"] != "open"]
+    vigie("ingest")
+    chain = EventLog(settings.parent / "log").decisions()
+    decided = [manifest.decision for manifest in chain if manifest.decision is not None]
+    verdicts = [dict(one.payload) for one in decided if one.kind == "verdict"]
+    assert [(one["signal_id"], one["judgement"]) for one in verdicts] == [
+        (acted["signal_id"], "dismiss"),
+        (acted["signal_id"], "confirm"),
+    ]
+    assert "Ali" not in json.dumps(verdicts)
+    assert list((settings.parent / "log" / "inbox").iterdir()) == []
+
+
 def test_the_links_are_answered_by_serve(settings: Path, vigie: Any) -> None:
     text = mails(settings)[0].get_body(("plain",))
     assert text is not None
@@ -232,7 +246,7 @@ def test_the_links_are_answered_by_serve(settings: Path, vigie: Any) -> None:
 def test_without_a_way_for_mail_nothing_is_attempted(settings: Path, vigie: Any, shop: ModuleType) -> None:
     plain = settings.with_name("plain.toml")
     plain.write_text(settings.read_text("utf-8").replace('mailbox = "mailbox"', ""), "utf-8")
-    vigie("subscribe", "--subscriber", "x", "--to", "x@exemple.test", "--perimeter", "mag", "--history")
+    vigie("subscribe", "--subscriber", "x", "--to", "x@exemple.test", *PLANTED)
     result = shop.run("deliver", "--settings", plain)
     assert result.exit_code == 9
     assert "alerts.smtp_host" in result.stderr
@@ -272,13 +286,16 @@ def test_following_delivers_what_comes_until_interrupted(settings: Path, vigie: 
     with subprocess.Popen(
         [*command, "--settings", str(settings)], stderr=subprocess.PIPE, text=True, cwd=here
     ) as following:
-        assert following.stderr is not None
-        vigie("subscribe", "--subscriber", "y", "--to", "y@exemple.test", "--perimeter", "mag", "--history")
-        # Subscribed after it began: it looks again.
-        assert following.stderr.readline() == "1 message sent\n"
-        assert "by another process" in vigie("deliver", code=9).stderr
-        following.send_signal(signal.SIGINT)
-        assert following.wait(timeout=60) == 130
+        try:
+            assert following.stderr is not None
+            vigie("subscribe", "--subscriber", "y", "--to", "y@exemple.test", *PLANTED)
+            # Subscribed after it began: it looks again.
+            assert following.stderr.readline() == "1 message sent\n"
+            assert "by another process" in vigie("deliver", code=9).stderr
+            following.send_signal(signal.SIGINT)
+            assert following.wait(timeout=60) == 130
+        finally:
+            following.kill()
     assert [mail["To"] for mail in mails(settings)].count("y@exemple.test") == 1
 
 

@@ -1,5 +1,6 @@
 """The desk's pages, over a real store: what is shown to whom, what is kept, and what is refused."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,8 @@ from starlette.testclient import TestClient
 from connectors.alerts.actions import LONGEST_COMMENT, Actions
 from connectors.alerts.links import UNSUBSCRIBE_DAYS, LinkError, Links
 from connectors.alerts.subscriptions import Subscriptions
-from connectors.errors import AlertError
+from connectors.alerts.verdicts import Verdicts
+from connectors.errors import AlertError, LogError
 from connectors.secret import Secret
 from connectors.store import Store, open_store
 from dashboards.desk.app import Desk, make_app
@@ -42,6 +44,7 @@ class Opened:
             organisation=ORGANISATION,
             redact=lambda text: text.replace("Jean", "[name]"),
             now=self.clock,
+            verdicts=None,
         )
         self.browser = TestClient(make_app(self.desk), follow_redirects=False)
         self._wants = alerts.subscription
@@ -290,6 +293,31 @@ def test_a_store_that_is_gone_is_said_without_a_trace(desk: Opened) -> None:
         answer = browser.get(desk.link("1" * 16))
     assert answer.status_code == 503
     assert "127.0.0.1" not in answer.text
+
+
+def test_a_verdict_goes_to_the_logs_inbox_without_a_name_and_nothing_is_kept_where_it_cannot(
+    store: Store, alerts: ModuleType, tmp_path: Path
+) -> None:
+    def act(log: Path, action: str) -> bool:
+        actions = Actions(store, Verdicts(log, alerts.SECRET))
+        return actions.act("a" * 32, action, actor="Zoé Lenoir", comment=None, via="command", now=alerts.NOW)
+
+    for action in ("acknowledge", "dismiss", "dismiss", "confirm", "resolve"):
+        act(tmp_path, action)
+    asked = [json.loads(file.read_text("utf-8")) for file in (tmp_path / "inbox").iterdir()]
+    assert sorted(one["payload"]["judgement"] for one in asked) == ["confirm", "dismiss"]
+    assert {one["payload"]["signal_id"] for one in asked} == {"a" * 32}
+    assert "Zoé" not in json.dumps(asked, ensure_ascii=False)
+    assert len({one["payload"]["by"] for one in asked}) == 1
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(LogError):
+        act(tmp_path / "file", "dismiss")
+    assert [row["action"] for row in Actions(store).of("a" * 32)] == [
+        "acknowledge",
+        "dismiss",
+        "confirm",
+        "resolve",
+    ]
 
 
 def test_actions_are_added_and_never_changed(

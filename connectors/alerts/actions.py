@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from psycopg.rows import dict_row
 
+from connectors.alerts.verdicts import Verdicts
 from connectors.errors import AlertError
 from connectors.store import Store
 
@@ -17,10 +18,14 @@ Via = Literal["command", "link"]
 
 
 class Actions:
-    """Actions in the store, append-only. Methods may raise StoreError."""
+    """Actions in the store, append-only. Methods may raise StoreError.
 
-    def __init__(self, store: Store) -> None:
+    verdicts: where what is confirmed or dismissed goes besides; None where the log cannot be written.
+    """
+
+    def __init__(self, store: Store, verdicts: Verdicts | None = None) -> None:
         self._store = store
+        self._verdicts = verdicts
 
     def act(
         self,
@@ -36,7 +41,7 @@ class Actions:
         """Keep an action; whether it was kept. The same twice in a row, by the same actor, is kept once.
 
         comment: redacted by the caller. AlertError: no such action, no actor, or no comment to keep, or one
-        longer than LONGEST_COMMENT.
+        longer than LONGEST_COMMENT. LogError: a verdict cannot be asked for; then nothing is kept.
         """
         said = (comment or "").strip() or None
         who = actor.strip()
@@ -59,7 +64,11 @@ class Actions:
         }
         with self._store.transaction() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            return bool(connection.execute(_ACT, row).rowcount)
+            kept = bool(connection.execute(_ACT, row).rowcount)
+            if kept and self._verdicts is not None:
+                # Before the store commits: killed here, the log has a verdict that is given again.
+                self._verdicts.ask(signal_id, action, actor=who, now=now)
+            return kept
 
     def of(self, signal_id: str) -> list[dict[str, Any]]:
         """What was done with a signal, the oldest first: action, comment, actor, via, acted_at."""

@@ -28,7 +28,8 @@ from connectors.alerts.links import LinkError, Links
 from connectors.alerts.plan import may_be_shown
 from connectors.alerts.subscription import Sealer
 from connectors.alerts.subscriptions import Kept, Subscriptions
-from connectors.errors import AlertError, StoreError
+from connectors.alerts.verdicts import Verdicts
+from connectors.errors import VigieError
 from connectors.store import Store
 from dashboards.desk.compose import reason
 from dashboards.desk.pictures import Pictures
@@ -63,7 +64,9 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Desk:
-    """What the application works with. redact: takes personal data out of a comment; now: the wall clock."""
+    """What the application works with. redact: takes personal data out of a comment; now: the wall clock.
+    verdicts: where confirmations and dismissals go besides the store.
+    """
 
     open_store: Callable[[], AbstractContextManager[Store]]
     sealer: Sealer
@@ -71,6 +74,7 @@ class Desk:
     organisation: Organisation
     redact: Callable[[str], str]
     now: Callable[[], datetime]
+    verdicts: Verdicts | None
 
     def page(self, token: str, *, doing: str | None, said: str | None) -> str:
         """The page of a signal. doing: the action that the link proposes; said: key of what was just done."""
@@ -126,7 +130,7 @@ class Desk:
                 raise RefusedError(422, "errors.long", LONGEST_COMMENT)
             if action not in ACTIONS or (action == "comment" and not comment):
                 raise RefusedError(422, "errors.empty")
-            return Actions(store).act(
+            return Actions(store, self.verdicts).act(
                 signal_id,
                 action,
                 actor=kept.subscription.subscriber,
@@ -242,9 +246,7 @@ def make_app(desk: Desk) -> Starlette:
             Route("/u/{token}", unsubscribe, methods=["GET", "POST"]),
         ],
         middleware=[Middleware(_SecurityHeaders)],
-        exception_handlers=dict.fromkeys(
-            (RefusedError, LinkError, HTTPException, StoreError, AlertError), refused
-        ),
+        exception_handlers=dict.fromkeys((RefusedError, LinkError, HTTPException, VigieError), refused),
     )
 
 

@@ -69,5 +69,6 @@ def desk_app(workspace: "Workspace", stack: ExitStack) -> "Starlette":
             organisation=organisation(workspace),
             redact=redactor.redact_one,
             now=workspace.now,
+            verdicts=workspace.verdicts,
         )
     )

@@ -134,11 +134,13 @@ def add_comment(
 
 
 def _act(action: str, signal_id: str, by: str, comment: str | None, settings: Path, *, as_json: bool) -> None:
+    from connectors.alerts.actions import Actions
+
     workspace = open_workspace(settings)
     with open_existing(workspace) as store:
         row = pick(store.signals(), signal_id)
         said = None if comment is None else workspace.admission.redactor.redact_one(comment)
-        kept = _actions(store).act(
+        kept = Actions(store, workspace.verdicts).act(
             row["signal_id"], action, actor=by, comment=said, via="command", now=workspace.now()
         )
         state = _with_state(row, _states(store))["state"]
