@@ -177,7 +177,7 @@ def _report(
             f"{PEER}: the same queries over the tallies by week, with no suppression and no roll-up: p95 "
             f"{_p95([cost.cpu_ms for cost in peer]):.0f} ms of CPU, the slowest "
             f"{max(cost.cpu_ms for cost in peer):,.0f}.",
-            f"Publishing the whole year anew took {publish_s:.0f} s; a day's end publishes four weeks of it.",
+            f"Publishing all of it anew took {publish_s:.0f} s; a day's end publishes four weeks of it.",
         ],
     )
 
