@@ -238,6 +238,7 @@ def test_the_links_are_answered_by_serve(settings: Path, vigie: Any) -> None:
         finally:
             server.terminate()
             rest = server.stderr.read() if server.stderr else ""
+            assert server.wait(timeout=60) == 0
     # The addresses are what lets somebody act: they are not logged.
     assert links[0].split("/")[2] not in line + rest
     assert as_json(vigie("subscriptions", "--json")) == []

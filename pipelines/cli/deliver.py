@@ -8,6 +8,7 @@ import typer
 from connectors.errors import StoreError
 from pipelines.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, open_workspace
 from pipelines.cli.output import notice, plural, print_json, warn
+from pipelines.cli.reporting import end_on_sigterm
 from pipelines.cli.signals import open_existing
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def deliver(
 
     Every message leaves at least once, whatever is killed when; what failed is tried again by the next call.
     """
+    if follow:
+        end_on_sigterm()
     workspace = open_workspace(settings)
     while True:
         try:

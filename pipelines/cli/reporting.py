@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -26,6 +27,13 @@ _OURS = Path(__file__).parents[2]
 _tracebacks: ContextVar[bool] = ContextVar("tracebacks", default=False)
 
 P = ParamSpec("P")
+
+
+def end_on_sigterm() -> None:
+    """Have SIGTERM end the process as a command ends, so that what it opened is closed: the built-in store's
+    server would else run on.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def show_tracebacks(wanted: bool) -> None:

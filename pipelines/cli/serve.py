@@ -8,6 +8,7 @@ import typer
 from connectors.errors import AlertError
 from pipelines.cli.options import DEFAULT_SETTINGS, SettingsFile, open_workspace
 from pipelines.cli.output import notice
+from pipelines.cli.reporting import end_on_sigterm
 from pipelines.cli.signals import open_existing
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def serve(
 
     import uvicorn
 
+    end_on_sigterm()
     workspace = open_workspace(settings)
     with ExitStack() as stack:
         app = desk_app(workspace, stack)
