@@ -60,9 +60,14 @@ class Measured:
 
 
 class Load:
-    """Commits live events at a rate, and remembers when each day was closed."""
+    """Commits live events at a rate, and remembers when each day was closed.
 
-    def __init__(self, writer: "LogWriter", events: pa.Table, rate: int, begin: datetime) -> None:
+    grace: by how much the log's clock must pass the end of a day.
+    """
+
+    def __init__(
+        self, writer: "LogWriter", events: pa.Table, rate: int, begin: datetime, grace: timedelta
+    ) -> None:
         self.closed: list[tuple[date, float]] = []
         """Days, and the monotonic time of the commit that closed each."""
         self.events = 0
@@ -70,6 +75,7 @@ class Load:
         self._pool = events
         self._rate = rate
         self._clock = begin
+        self._grace = grace
         self._chance = random.Random(SEED)
 
     def second(self) -> None:
@@ -92,8 +98,9 @@ class Load:
         before, self._clock = self._clock, self._clock + step
         self._writer.heartbeat(self._clock)
         self.events += size
-        if self._clock.date() != before.date():
-            self.closed.append((before.date(), time.monotonic()))
+        day = (before - self._grace).date()
+        if (self._clock - self._grace).date() != day:
+            self.closed.append((day, time.monotonic()))
 
 
 def run(asked: Options) -> Report:
@@ -111,7 +118,7 @@ def _prepare(folder: Path, texts: int) -> None:
     write_demo(folder, texts)
     # Days of the log's clock and of buckets are then the same.
     settings = folder / "vigie.toml"
-    settings.write_text(settings.read_text().replace("[organisation]", '[organisation]\ntimezone = "UTC"', 1))
+    settings.write_text(settings.read_text().replace('"Europe/Paris"', '"UTC"'))
     ingest_demo(folder)
 
 
@@ -122,6 +129,9 @@ def measure(folder: Path, rate: int, seconds: int) -> Measured:
     events, workspace = read_events(folder), open_workspace(folder)
     last = pc.max(events["occurred_at"]).as_py()
     begin = datetime.combine(last.date() + timedelta(days=3), datetime.min.time(), UTC)
+    log = workspace.open_log()
+    settled = log.settled_until()
+    grace = timedelta() if log.clock is None or settled is None else log.clock - settled
     found = Measured(rate)
     with (
         _live(folder) as process,
@@ -129,7 +139,7 @@ def measure(folder: Path, rate: int, seconds: int) -> Measured:
         LogWriter(folder / "log", now=workspace.now) as writer,
     ):
         found.ready = _ready(process, folder)
-        load, peak = Load(writer, events, rate, begin), _Peak(process.pid)
+        load, peak = Load(writer, events, rate, begin, grace), _Peak(process.pid)
         watcher = threading.Thread(target=_watch, args=(store, load, found, peak, stop := threading.Event()))
         watcher.start()
         started = time.monotonic()

@@ -189,9 +189,14 @@ def _environment(settings: FlinkSettings) -> StreamExecutionEnvironment:
     gateway = get_gateway()
     jars = gateway.new_array(gateway.jvm.String, 1)
     jars[0] = str(_PYTHON_JAR)
-    environments = gateway.jvm.org.apache.flink.streaming.api.environment
-    # PyFlink wraps Java's environment, but has no call for a remote one.
-    remote = environments.RemoteStreamEnvironment(host, int(port), configuration._j_configuration, jars)
+    flink = gateway.jvm.org.apache.flink
+    restoring = flink.runtime.jobgraph.SavepointRestoreSettings
+    restore = restoring.none() if settings.restore is None else restoring.forPath(settings.restore, True)
+    # PyFlink wraps Java's environment, but has no call for a remote one; this one overwrites what the
+    # configuration says of restoring.
+    remote = flink.streaming.api.environment.RemoteStreamEnvironment(
+        host, int(port), configuration._j_configuration, jars, None, restore
+    )
     return StreamExecutionEnvironment(remote)
 
 

@@ -18,7 +18,7 @@ BEGIN = datetime(2025, 5, 1, tzinfo=UTC)
 
 def test_a_day_of_the_load_lasts_its_seconds_and_is_closed_by_its_last(tmp_path: Path) -> None:
     with LogWriter(tmp_path / "log", now=lambda: BEGIN) as writer:
-        load = live.Load(writer, table(ROWS[:200]), 20, BEGIN)
+        load = live.Load(writer, table(ROWS[:200]), 20, BEGIN, timedelta())
         for _ in range(2 * live.A_DAY_S):
             load.second()
     log = EventLog(tmp_path / "log")
