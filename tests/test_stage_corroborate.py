@@ -313,3 +313,21 @@ def test_a_third_of_the_events_makes_a_new_term_part_of_a_story(shared: int, sto
     others = [*range(101, 101 + shared), *range(130, 136 - shared)]
     corroborate([found(Flag(52, LILLE, 9, others))], state, DETECTION)
     assert len(state.stories) == stories
+
+
+def test_events_that_say_a_word_of_its_birth_are_the_story_s_whatever_new_word_is_stronger() -> None:
+    (story,) = told(
+        Flag(50, LILLE, 5, range(101, 107)),
+        # One event of nine was the story's before; eight say the term it was born with.
+        Flag(51, LILLE, 9, [106, *range(111, 115)], 15.0),
+        Flag(51, LILLE, 5, range(111, 119), 11.0),
+    )
+    assert story.features == {5: 12.0, 9: 15.0}
+    assert len(story.support) == 6 + 8
+
+
+def test_one_event_in_common_is_chance_however_few_there_are() -> None:
+    state, few = Corroboration(), replace(DETECTION, min_authors=3)
+    corroborate([found(Flag(50, LILLE, 5, range(101, 107)))], state, few)
+    corroborate([found(Flag(52, LILLE, 9, [101, 130, 131]))], state, few)
+    assert len(state.stories) == 2

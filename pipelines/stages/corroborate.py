@@ -20,6 +20,8 @@ NOT_A_PART = 0.25
 """Share of the smaller and of the larger support that two candidates of one story have in common at least."""
 JOINS = 1 / 3
 """Share of a new cluster's events that must be a living story's for the cluster to be part of it."""
+LEAST_JOINT = 2
+"""Events at least: one that says both is chance."""
 MOSTLY = 0.75
 """A child that holds this share of the support explains it: the signal is the child's."""
 KIND = "emergence"
@@ -204,10 +206,12 @@ def _place(cluster: Cluster, state: Corroboration, detection: Detection) -> None
 
 
 def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:
-    """Enough of the events are the story's already, or the strongest feature is one it was born with."""
-    if len(support.keys() & story.support.keys()) >= JOINS * len(support):
-        return True
-    return cluster.candidates[0].feature in story.seeds
+    """Enough of the events are the story's already, or say a word that it was born with."""
+    theirs = set(story.support)
+    for candidate in cluster.candidates:
+        if candidate.feature in story.seeds:
+            theirs.update(candidate.support)
+    return len(support.keys() & theirs) >= max(LEAST_JOINT, JOINS * len(support))
 
 
 def _owner(cluster: Cluster, min_authors: int) -> str:
