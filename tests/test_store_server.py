@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
@@ -173,13 +174,29 @@ def test_a_killed_server_is_recovered(data: Path) -> None:
         assert postmaster(data) not in (server, None)
 
 
-def test_a_server_killed_under_another_process_is_not_started_beside_it(data: Path) -> None:
+def test_a_server_killed_under_another_process_is_started_again(data: Path) -> None:
+    with opener(data) as other:
+        server = postmaster(data)
+        assert server is not None
+        victim = psutil.Process(server)
+        victim.kill()
+        psutil.wait_procs([victim], timeout=30)
+        with open_store(None, data=data) as store:
+            assert store.signals() == []
+            assert postmaster(data) not in (server, None)
+        # The other process uses it still.
+        assert postmaster(data) is not None
+        other.kill()
+
+
+def test_a_server_of_a_place_that_is_not_seen_from_here_is_not_started_again(data: Path) -> None:
     with opener(data) as other:
         server = postmaster(data)
         assert server is not None
         os.kill(server, signal.SIGKILL)
         # The process may outlast the signal for an instant; its pid file names it until then.
         (data / "postgres" / "cluster" / "postmaster.pid").write_text("1\n")
+        (data / "postgres" / "launched").write_text("another container")
         with (
             pytest.raises(StoreError, match="another process uses the signal store"),
             open_store(None, data=data),

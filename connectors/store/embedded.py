@@ -77,6 +77,7 @@ class EmbeddedPostgres:
         self._folder = folder.resolve()
         self._cluster = self._folder / "cluster"
         self._log = self._folder / "server.log"
+        self._launched = self._folder / "launched"
         self._users: IO[bytes] | None = None
         self._pid = 0
         self._log_begin = 0
@@ -182,7 +183,7 @@ class EmbeddedPostgres:
             _let_through(binaries())
         if not self._cluster.exists():
             self._initialise()
-        elif not self._alone():
+        elif not self._alone() and self._where_launched() != _here():
             raise StoreError(
                 f"another process uses the signal store in {self._folder}, but its PostgreSQL does not "
                 "answer here: it has died, or runs in another container; end that process first"
@@ -190,6 +191,7 @@ class EmbeddedPostgres:
         elif self._postmaster_runs():
             self._halt()
         self._pid_file().unlink(missing_ok=True)
+        self._launched.write_text(_here(), encoding="utf-8")
         owner = self._owner()
         for _ in range(_START_ATTEMPTS):
             self._log.write_bytes(b"")
@@ -204,6 +206,10 @@ class EmbeddedPostgres:
             f"PostgreSQL does not start in {self._folder}: {_last_fatal(self._log)}; the log is {self._log}. "
             "Signals can be rebuilt: move that folder away and replay the log"
         )
+
+    def _where_launched(self) -> str | None:
+        """`_here` of who launched the server last. If it is ours, a server that we do not see is dead."""
+        return self._launched.read_text(encoding="utf-8") if self._launched.exists() else None
 
     def _alone(self) -> bool:
         """Whether no other process uses the server. Our own share of the lock is kept."""
@@ -321,6 +327,13 @@ def _let_through(path: Path) -> None:
         mode = ancestor.stat().st_mode
         if not mode & stat.S_IXOTH:
             ancestor.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+
+
+def _here() -> str:
+    """Which processes are seen from here: those of this machine since its start, or of this container."""
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    started = boot.read_text().strip() if boot.exists() else f"{psutil.boot_time():.0f}"
+    return f"{socket.gethostname()} {started} {space.readlink() if space.exists() else ''}"
 
 
 def _lock_alone(file: IO[bytes]) -> bool:
