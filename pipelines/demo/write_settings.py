@@ -35,6 +35,8 @@ dsn = ""
 [detection]
 # Forty-four weeks of history to learn from, judged from there on: in a first year, every season is news.
 warm_up_days = {STORY_DAY}
+# Half a false alert is to be expected of all forty-seven perimeters in the twelve weeks of the story.
+false_alerts_per_perimeter_per_year = 0.05
 
 [alerts]
 sender = "Vigie (données fictives, generated data) <vigie@{ROOT}.example>"
