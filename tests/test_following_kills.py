@@ -94,19 +94,28 @@ class Services:
         assert process.stdin is not None
         assert process.stdout is not None
         self._orders, self._answers = process.stdin, process.stdout
+        self._running: int | None = None
 
     def start(self, ahead: int = 0) -> int:
         """Start a service whose wall clock is some seconds ahead; its process."""
         self._orders.write(f"{ahead}\n")
         self._orders.flush()
-        return int(self._answers.readline())
+        self._running = int(self._answers.readline())
+        return self._running
+
+    def close(self) -> None:
+        """Leave no service behind."""
+        if self._running is not None:
+            os.kill(self._running, signal.SIGKILL)
+        self._orders.close()
 
     def ended(self, seconds: float) -> bool:
         """Whether the service ended by itself within some seconds."""
         return bool(select.select([self._answers], [], [], seconds)[0])
 
     def code(self) -> int:
-        return int(self._answers.readline())
+        code, self._running = int(self._answers.readline()), None
+        return code
 
     def last_words(self) -> str:
         """How the service ended, and what it printed last."""
@@ -132,11 +141,11 @@ def services(folder: Path) -> Iterator[Services]:
             text=True,
         )
         with process:
+            running = Services(process, folder / "printed")
             try:
-                yield Services(process, folder / "printed")
+                yield running
             finally:
-                assert process.stdin is not None
-                process.stdin.close()
+                running.close()
 
 
 class Writers:
@@ -199,7 +208,8 @@ def check_killed(folder: Path, follow_time: ModuleType, *, seed: int, kills: int
         for _ in range(kills):
             writers.write(60)
             pid, before = service.start(moments.choice(AHEAD)), manifests(folder)
-            wanted = moments.randrange(6)
+            # What is there at first is history: so many manifests come of it at least.
+            wanted = min(moments.randrange(6), 5 if before else 3)
             if wanted:
                 service.until(partial(has_manifests, folder, before + wanted))
             writers.write(30)
