@@ -145,7 +145,7 @@ def readable() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_worker_and_the_store_are_killed(readable: Path) -> None:
     assert killed_many_times(readable, 2, ["worker", "postgres"], seed=1) == {"worker": 1, "postgres": 1}
 

@@ -27,6 +27,7 @@ def replayed_into(settings: Path, store: Store) -> None:
     )
 
 
+@pytest.mark.faults
 def test_the_store_follows_the_log_through_a_stop_and_a_crash(
     tmp_path: Path, store: Store, store_dsn: str
 ) -> None:
