@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 
@@ -196,8 +196,21 @@ def manifests(folder: Path) -> int:
     return sum(1 for _ in folder.glob("log/generation-*/manifests/*.json"))
 
 
-def has_manifests(folder: Path, number: int) -> bool:
-    return manifests(folder) >= number
+def comes_to(folder: Path, writers: Writers, number: int) -> Callable[[], bool]:
+    """Whether the log has so many manifests; until then somebody writes a few rows twice a second.
+
+    How many manifests come of some rows is the service's affair: only more rows are sure to bring more.
+    """
+    looks = count(1)
+
+    def look() -> bool:
+        if manifests(folder) >= number:
+            return True
+        if next(looks) % 100 == 0:
+            writers.write(10)
+        return False
+
+    return look
 
 
 def check_killed(folder: Path, follow_time: ModuleType, *, seed: int, kills: int) -> None:
@@ -208,10 +221,9 @@ def check_killed(folder: Path, follow_time: ModuleType, *, seed: int, kills: int
         for _ in range(kills):
             writers.write(60)
             pid, before = service.start(moments.choice(AHEAD)), manifests(folder)
-            # What is there at first is history: so many manifests come of it at least.
-            wanted = min(moments.randrange(6), 5 if before else 3)
+            wanted = moments.randrange(6)
             if wanted:
-                service.until(partial(has_manifests, folder, before + wanted))
+                service.until(comes_to(folder, writers, before + wanted))
             writers.write(30)
             assert not service.ended(moments.random() * (0.05 if wanted else 0.4)), service.last_words()
             os.kill(pid, signal.SIGKILL)
