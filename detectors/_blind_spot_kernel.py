@@ -23,6 +23,8 @@ PAIRS_STRENGTH = 10.0
 LEAST_CORRELATION, MOST_CORRELATION = 0.01, 0.5
 """Weight, in pairs of mentions, of the correlation assumed, and the range of the one learned."""
 LARGEST_LOG_ODDS = 30.0
+FEW = 20
+"""Factors that are multiplied rather than taken from the gamma function, which costs more."""
 
 
 class State(NamedTuple):
@@ -44,7 +46,11 @@ class State(NamedTuple):
     pairs: NDArray[np.float64]
     """Discounted pairs of mentions in one block that are of one voice beyond chance, and that might be."""
     log_r: NDArray[np.float64]
-    """Logarithm of the Shiryaev-Roberts statistic, by quiet voice and ratio: (series, 2, ratios)."""
+    """Logarithm of the Shiryaev-Roberts statistic at the last block with mentions, by quiet voice and ratio:
+    (series, 2, ratios)."""
+    passed: NDArray[np.float64]
+    """Buckets since then, by quiet voice: each a test with an e-value of 1, which adds 1 to the statistic:
+    (series, 2)."""
     run: NDArray[np.float64]
     peak: NDArray[np.float64]
     """Evidence of the running episode of each quiet voice, 0 where none runs, and its peak: (series, 2)."""
@@ -54,7 +60,7 @@ class State(NamedTuple):
     expected: NDArray[np.float64]
     chances: NDArray[np.float64]
     """Of that episode: first bucket, mentions of the loud voice, mentions of the quiet one, those expected,
-    and authors of the quiet voice who wrote: (series, 2)."""
+    and authors of the quiet voice who wrote: (series, 2). Where none runs they mean nothing."""
 
 
 STATE = State._fields
@@ -87,10 +93,11 @@ class Columns(NamedTuple):
     expected: NDArray[np.float64]
 
 
-def empty_columns(size: int) -> Columns:
-    """Room for what a step says of `size` series."""
-    log_e, evidence, ratio, loud, observed, expected = np.empty((6, size))
-    quiet, running, since = np.empty(size, np.int8), np.empty(size, np.bool_), np.empty(size, np.int64)
+def no_episodes(size: int, bucket: int) -> Columns:
+    """What a step says of `size` series none of which has an episode."""
+    log_e, evidence, ratio, loud, observed, expected = np.zeros((6, size))
+    quiet, running = np.full(size, FIELD, np.int8), np.zeros(size, np.bool_)
+    since = np.full(size, bucket, np.int64)
     return Columns(log_e, evidence, quiet, ratio, running, since, loud, observed, expected)
 
 
@@ -139,32 +146,37 @@ def _log_mean_exp(values: Any) -> Any:
 
 
 @njit(cache=True)
-def _log_ratio(customer: float, field: float, customers: float, agents: float, strength: float) -> Any:
-    """Rate of the field over that of customers, as a logarithm, and its standard deviation.
-
-    customer, field: mentions; customers, agents: those who wrote.
-    """
+def _rate_ratio(customer: float, field: float, customers: float, agents: float, strength: float) -> Any:
+    """Rate of the field over that of customers. customer, field: mentions; customers, agents: who wrote."""
     usual = customer * agents / customers if customers > 0.0 else 0.0
-    log_ratio = math.log((field + strength) / (usual + strength))
-    return log_ratio, math.sqrt(1.0 / (field + strength) + 1.0 / (customer + strength))
+    return (field + strength) / (usual + strength)
 
 
 @njit(cache=True)
-def _baseline(state: Any, own: int, parent: int, bucket: int, constants: Any) -> Any:
-    """Log ratio of a series and its deviation: its parent's without its own, or its own without a parent."""
+def _decay(buckets: int, log_decay: float, of_one: float) -> Any:
+    """Weight left after some buckets; of_one: after a single one, which is what most series ask."""
+    return of_one if buckets == 1 else math.exp(buckets * log_decay)
+
+
+@njit(cache=True)
+def _baseline(state: Any, own: int, parent: int, bucket: int, constants: Any, of_one: float) -> Any:
+    """Ratio of a series and the variance of its logarithm: its parent's without its own, or its own without
+    a parent."""
     source = own if parent < 0 else parent
     customer, field, customers, agents = 0.0, 0.0, 0.0, 0.0
     if state.first[source] != NEVER:
-        decay = math.exp((bucket - state.last[source]) * constants.log_decay)
+        decay = _decay(bucket - state.last[source], constants.log_decay, of_one)
         customer, field = decay * state.mentions[source, CUSTOMER], decay * state.mentions[source, FIELD]
         customers, agents = decay * state.exposure[source, CUSTOMER], decay * state.exposure[source, FIELD]
     if parent >= 0 and state.first[own] != NEVER:
-        decay = math.exp((bucket - state.last[own]) * constants.log_decay)
+        decay = _decay(bucket - state.last[own], constants.log_decay, of_one)
         customer = max(0.0, customer - decay * state.mentions[own, CUSTOMER])
         field = max(0.0, field - decay * state.mentions[own, FIELD])
         customers = max(0.0, customers - decay * state.exposure[own, CUSTOMER])
         agents = max(0.0, agents - decay * state.exposure[own, FIELD])
-    return _log_ratio(customer, field, customers, agents, constants.strength)
+    strength = constants.strength
+    ratio = _rate_ratio(customer, field, customers, agents, strength)
+    return ratio, 1.0 / (field + strength) + 1.0 / (customer + strength)
 
 
 @njit(cache=True)
@@ -177,12 +189,18 @@ def _share(log_odds: float) -> Any:
 def _log_weight(mentions: Any, share: float, concentration: float) -> Any:
     """Logarithm of the beta-binomial probability of a block, up to what does not depend on the share."""
     field, customer = concentration * share, concentration * (1.0 - share)
-    return (
-        math.lgamma(mentions[FIELD] + field)
-        - math.lgamma(field)
-        + math.lgamma(mentions[CUSTOMER] + customer)
-        - math.lgamma(customer)
-    )
+    return _log_rising(field, mentions[FIELD]) + _log_rising(customer, mentions[CUSTOMER])
+
+
+@njit(cache=True)
+def _log_rising(start: float, n: float) -> Any:
+    """Logarithm of start (start + 1) ... (start + n - 1), n whole."""
+    if n > FEW:
+        return math.lgamma(start + n) - math.lgamma(start)
+    product = 1.0
+    for k in range(int(n)):
+        product *= start + k
+    return math.log(product)
 
 
 @njit(cache=True)
@@ -202,14 +220,14 @@ def _concentration(state: Any, row: int, together: float) -> Any:
 def _compare(state: Any, row: int, strength: float) -> None:
     """Learn from the open block how alike its mentions are, given the usual share of the series itself."""
     mentions, exposure = state.open_mentions[row], state.open_exposure[row]
-    log_ratio, _ = _log_ratio(
+    ratio = _rate_ratio(
         state.mentions[row, CUSTOMER],
         state.mentions[row, FIELD],
         state.exposure[row, CUSTOMER],
         state.exposure[row, FIELD],
         strength,
     )
-    share = _share(log_ratio + math.log(exposure[FIELD] / exposure[CUSTOMER]))
+    share = _share(math.log(ratio * exposure[FIELD] / exposure[CUSTOMER]))
     n = mentions[CUSTOMER] + mentions[FIELD]
     variance = share * (1.0 - share)
     off = mentions[FIELD] - n * share
@@ -231,15 +249,11 @@ def _judge(
 
 
 @njit(cache=True)
-def _accumulate(state: Any, row: int, quiet: int, passed: float, log_e: float, terms: Any) -> None:
-    """Add the e-values of a block, `passed` buckets after the one before; log_e: their logarithmic mean.
-
-    Buckets between two blocks are tests with an e-value of 1.
-    """
+def _accumulate(state: Any, row: int, quiet: int, log_e: float, terms: Any) -> None:
+    """Add the e-values of a block to the statistic; log_e: their logarithmic mean."""
     for k in range(terms.size):
-        past = state.log_r[row, quiet, k]
-        top = max(past, 0.0)
-        state.log_r[row, quiet, k] = terms[k] + top + math.log(math.exp(past - top) + passed * math.exp(-top))
+        state.log_r[row, quiet, k] = terms[k] + _log_statistic(state, row, quiet, k)
+    state.passed[row, quiet] = 0.0
     state.run[row, quiet] = max(0.0, state.run[row, quiet] + log_e)
     state.peak[row, quiet] = max(state.peak[row, quiet], state.run[row, quiet])
     if state.peak[row, quiet] - state.run[row, quiet] >= OVER:
@@ -250,33 +264,36 @@ def _accumulate(state: Any, row: int, quiet: int, passed: float, log_e: float, t
 
 
 @njit(cache=True)
+def _log_statistic(state: Any, row: int, quiet: int, k: int) -> Any:
+    """Logarithm of the statistic with the buckets passed since."""
+    past = state.log_r[row, quiet, k]
+    top = max(past, 0.0)
+    return top + math.log(math.exp(past - top) + state.passed[row, quiet] * math.exp(-top))
+
+
+@njit(cache=True)
 def _close(
     state: Any,
     row: int,
     bucket: int,
-    log_ratio: float,
-    deviation: float,
+    ratio: float,
+    variance: float,
     constants: Any,
     terms: Any,
     log_e: Any,
 ) -> None:
-    """Test the open block for both voices; the log e-value of each being quiet into `log_e`."""
-    for quiet in range(2):
-        if state.run[row, quiet] == 0.0:
-            state.since[row, quiet] = state.opened[row]
-            state.loud[row, quiet], state.observed[row, quiet] = 0.0, 0.0
-            state.expected[row, quiet], state.chances[row, quiet] = 0.0, 0.0
-        state.chances[row, quiet] += state.open_exposure[row, quiet]
-    passed = float(bucket - state.opened[row] + 1)
-    if state.open_mentions[row, CUSTOMER] + state.open_mentions[row, FIELD] == 0.0:
-        # Nobody mentions the theme, as of most themes in most blocks: that tells neither way.
-        terms[:] = 0.0
-        for quiet in range(2):
-            _accumulate(state, row, quiet, passed, 0.0, terms)
-        return
+    """Test the open block, in which the theme is mentioned, for both voices; the log e-value of each being
+    quiet into `log_e`."""
     mentions, exposure = state.open_mentions[row], state.open_exposure[row]
-    log_odds = log_ratio + math.log(exposure[FIELD] / exposure[CUSTOMER])
-    slack = constants.caution * deviation + constants.log_tolerance
+    for quiet in range(2):
+        state.passed[row, quiet] += bucket - state.opened[row] + 1
+        if state.run[row, quiet] > 0.0:
+            state.chances[row, quiet] += exposure[quiet]
+        else:
+            state.since[row, quiet], state.chances[row, quiet] = state.opened[row], exposure[quiet]
+            state.loud[row, quiet] = state.observed[row, quiet] = state.expected[row, quiet] = 0.0
+    log_odds = math.log(ratio * exposure[FIELD] / exposure[CUSTOMER])
+    slack = constants.caution * math.sqrt(variance) + constants.log_tolerance
     concentration = _concentration(state, row, constants.together)
     for quiet in range(2):
         share = _share(log_odds) if quiet == FIELD else _share(-log_odds)
@@ -285,63 +302,85 @@ def _close(
         state.expected[row, quiet] += share * (mentions[CUSTOMER] + mentions[FIELD])
         _judge(mentions, log_odds, slack, quiet, concentration, constants.ratios, terms)
         log_e[quiet] = _log_mean_exp(terms)
-        _accumulate(state, row, quiet, passed, log_e[quiet], terms)
+        _accumulate(state, row, quiet, log_e[quiet], terms)
 
 
 @njit(cache=True)
-def _report(state: Any, row: int, i: int, bucket: int, log_e: Any, min_authors: float, out: Any) -> None:
-    """What is said of a series: of the voice that is the quieter one."""
+def _evidence(state: Any, row: int, quiet: int, min_authors: float, terms: Any) -> Any:
+    """Evidence that a voice is quiet; 0 where no episode runs or too few authors stand behind it."""
+    least = min(state.loud[row, quiet], state.expected[row, quiet], state.chances[row, quiet])
+    if state.run[row, quiet] == 0.0 or least < min_authors:
+        return 0.0
+    for k in range(terms.size):
+        terms[k] = _log_statistic(state, row, quiet, k)
     # Two voices are tested where one evidence is given: it is their mean, hence log 2.
-    evidence = np.zeros(2)
-    for quiet in range(2):
-        least = min(state.loud[row, quiet], state.expected[row, quiet], state.chances[row, quiet])
-        if state.run[row, quiet] > 0.0 and least >= min_authors:
-            evidence[quiet] = max(0.0, _log_mean_exp(state.log_r[row, quiet]) - math.log(2.0))
-    quiet = FIELD if evidence[FIELD] >= evidence[CUSTOMER] else CUSTOMER
-    if evidence[FIELD] == evidence[CUSTOMER] and state.run[row, CUSTOMER] > state.run[row, FIELD]:
+    return max(0.0, _log_mean_exp(terms) - math.log(2.0))
+
+
+@njit(cache=True)
+def _report(state: Any, row: int, i: int, log_e: Any, min_authors: float, terms: Any, out: Any) -> None:
+    """What is said of a series with an episode: of the voice that is the quieter one."""
+    customer = _evidence(state, row, CUSTOMER, min_authors, terms)
+    field = _evidence(state, row, FIELD, min_authors, terms)
+    quiet = FIELD if field >= customer else CUSTOMER
+    if field == customer and state.run[row, CUSTOMER] > state.run[row, FIELD]:
         quiet = CUSTOMER
-    running = state.run[row, quiet] > 0.0
-    out.quiet[i], out.running[i] = quiet, running
-    out.log_e[i], out.evidence[i] = log_e[quiet], evidence[quiet]
-    out.since[i] = state.since[row, quiet] if running else bucket
-    out.loud[i] = state.loud[row, quiet] if running else 0.0
-    out.observed[i] = state.observed[row, quiet] if running else 0.0
-    out.expected[i] = state.expected[row, quiet] if running else 0.0
+    out.quiet[i], out.log_e[i] = quiet, log_e[quiet]
+    if state.run[row, quiet] > 0.0:
+        out.running[i] = True
+        out.evidence[i] = max(customer, field)
+        out.since[i] = state.since[row, quiet]
+        out.loud[i], out.observed[i] = state.loud[row, quiet], state.observed[row, quiet]
+        out.expected[i] = state.expected[row, quiet]
 
 
 @njit(cache=True)
 def step(
     state: Any, rows: Any, parents: Any, mentions: Any, exposure: Any, bucket: int, constants: Any, out: Any
 ) -> None:
-    """Judge one bucket of some series into `out` and learn it.
+    """Judge one bucket of some series into `out`, which tells of no episode, and learn it.
 
     rows, parents: places of the series and of what they are compared with, -1 for none. mentions, exposure:
     authors of each voice, shape (rows, 2).
     """
-    baseline, log_e = np.empty((rows.size, 2)), np.empty(2)
+    ratios, variances = np.empty(rows.size), np.empty(rows.size)
+    of_one = math.exp(constants.log_decay)
     for i in range(rows.size):
-        baseline[i] = _baseline(state, rows[i], parents[i], bucket, constants)
-    terms = np.empty(constants.ratios.size)
+        ratios[i], variances[i] = _baseline(state, rows[i], parents[i], bucket, constants, of_one)
+    terms, log_e = np.empty(constants.ratios.size), np.empty(2)
+    # Most series in most blocks are not mentioned. What these need is done here, element by element: slices,
+    # and calls that hand on the whole state, would cost several times as much as the rest.
+    open_mentions, open_exposure, run = state.open_mentions, state.open_exposure, state.run
     for i in range(rows.size):
         row = rows[i]
         if state.first[row] == NEVER:
-            state.first[row], state.last[row], state.opened[row] = bucket, bucket, bucket
+            state.first[row] = state.last[row] = state.opened[row] = bucket
         for voice in range(2):
-            state.open_mentions[row, voice] += mentions[i, voice]
-            state.open_exposure[row, voice] += exposure[i, voice]
-        decay = math.exp((bucket - state.last[row]) * constants.log_decay)
+            open_mentions[row, voice] += mentions[i, voice]
+            open_exposure[row, voice] += exposure[i, voice]
+        decay = _decay(bucket - state.last[row], constants.log_decay, of_one)
         state.alike[row] *= decay
         state.pairs[row] *= decay
-        log_e[:] = 0.0
-        if state.open_exposure[row, CUSTOMER] > 0.0 and state.open_exposure[row, FIELD] > 0.0:
-            if bucket - state.first[row] >= constants.warm_up:
-                _close(state, row, bucket, baseline[i, 0], baseline[i, 1], constants, terms, log_e)
-            if state.open_mentions[row, CUSTOMER] + state.open_mentions[row, FIELD] > 0.0:
+        log_e[CUSTOMER] = log_e[FIELD] = 0.0
+        if open_exposure[row, CUSTOMER] > 0.0 and open_exposure[row, FIELD] > 0.0:
+            judged = bucket - state.first[row] >= constants.warm_up
+            if open_mentions[row, CUSTOMER] + open_mentions[row, FIELD] > 0.0:
+                if judged:
+                    _close(state, row, bucket, ratios[i], variances[i], constants, terms, log_e)
                 _compare(state, row, constants.strength)
-            state.open_mentions[row], state.open_exposure[row] = 0.0, 0.0
+            elif judged:
+                # That nobody mentions the theme tells neither way.
+                for quiet in range(2):
+                    state.passed[row, quiet] += bucket - state.opened[row] + 1
+                    state.chances[row, quiet] += open_exposure[row, quiet]
+            for voice in range(2):
+                open_mentions[row, voice] = open_exposure[row, voice] = 0.0
             state.opened[row] = bucket + 1
-        out.ratio[i] = math.exp(baseline[i, 0])
-        _report(state, row, i, bucket, log_e, constants.min_authors, out)
+        out.ratio[i] = ratios[i]
+        if run[row, CUSTOMER] > 0.0 or run[row, FIELD] > 0.0:
+            _report(state, row, i, log_e, constants.min_authors, terms, out)
+        else:
+            out.log_e[i] = log_e[FIELD]
         for voice in range(2):
             state.mentions[row, voice] = decay * state.mentions[row, voice] + mentions[i, voice]
             state.exposure[row, voice] = decay * state.exposure[row, voice] + exposure[i, voice]

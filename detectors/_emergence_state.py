@@ -79,9 +79,15 @@ def with_room(state: State, used: int, more: int) -> State:
 def rehash(state: State, places: NDArray[Any], capacity: int) -> State:
     """The features at `places` in a new table."""
     table = empty_state(capacity)
-    target: NDArray[np.int64] = _places(table.ids, np.ascontiguousarray(state.ids[places]))
-    records_of(table)[target] = records_of(state)[places]
+    _move(_words(state), places, table.ids, _words(table))
     return table
+
+
+def _words(state: State) -> NDArray[np.uint64]:
+    """The records as words, shape (capacity, words of a record): numpy moves records field by field."""
+    records = records_of(state)
+    words: NDArray[np.uint64] = records.view(np.uint64).reshape(records.size, -1)
+    return words
 
 
 def ordered(state: State) -> NDArray[np.int64]:
@@ -126,9 +132,7 @@ def key_of(feature: Any, salt: Any) -> Any:
 
 
 @njit(cache=True)
-def _places(ids: Any, features: Any) -> Any:
-    places = np.empty(features.size, np.int64)
-    for i in range(features.size):
-        places[i] = find(ids, features[i])
-        ids[places[i]] = features[i]
-    return places
+def _move(source: Any, places: Any, ids: Any, target: Any) -> None:
+    """Copy the records at `places` to where they belong in a table whose ids are `ids`."""
+    for place in places:
+        target[find(ids, source[place, 0])] = source[place]

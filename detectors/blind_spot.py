@@ -222,7 +222,9 @@ class BlindSpot(AnomalyDetector):
 
     def restart(self, series: Ids) -> None:
         """Begin the evidence of some series anew, as after an alarm; a running episode goes on."""
-        self._state.log_r[np.isin(self._state.ids, series)] = -np.inf
+        if series.size:
+            again = np.isin(self._state.ids, series)
+            self._state.log_r[again], self._state.passed[again] = -np.inf, 0.0
 
     @property
     def next_bucket(self) -> int:
@@ -266,7 +268,7 @@ class BlindSpot(AnomalyDetector):
         places = np.where(parents == 0, -1, np.searchsorted(state.ids, parents))
         mentions = np.stack(counts[:2], axis=1).astype(np.float64)
         exposure = np.stack(counts[2:], axis=1).astype(np.float64)
-        out = kernel.empty_columns(series.size)
+        out = kernel.no_episodes(series.size, bucket)
         kernel.step(state, rows, places, mentions, exposure, bucket, self._constants, out)
         if learn:
             self._state, self._last = state, bucket
