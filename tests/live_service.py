@@ -12,13 +12,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 
-from connectors.log import LogWriter
+from connectors.civil_days import civil_days
+from connectors.log import EventLog, LogWriter
+from connectors.log.layout import to_us
 from tests.test_engines import Rows, table
 
 PATIENCE_S = 240.0
 """How long anything may take; the machine may be busy."""
+ZONE = "Europe/Paris"
 SETTINGS = """\
 [organisation]
 root = "e"
@@ -128,8 +132,20 @@ def stored(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def told_head(dsn: str) -> str | None:
-    """Hash of the last manifest behind what the store shows."""
+def closed_until(dsn: str) -> datetime | None:
+    """Up to when what the store shows is closed; None before the first close."""
     with psycopg.connect(dsn) as connection:
-        row = connection.execute("SELECT log_head FROM vigie.run WHERE is_current").fetchone()
-    return None if row is None else str(row[0])
+        row = connection.execute("SELECT closed_until FROM vigie.run WHERE is_current").fetchone()
+    return None if row is None else row[0]
+
+
+def shows_all_closed(closed: datetime | None, log: Path) -> bool:
+    """Whether a store that is closed until an instant shows every day that the log's clock has closed.
+
+    It need not have heard of the log's head: manifests that close no day leave nothing in the store.
+    """
+    settled = EventLog(log).settled_until()
+    if closed is None or settled is None:
+        return False
+    shown, due = civil_days(np.array([to_us(closed), to_us(settled)]), ZONE).tolist()
+    return bool(shown >= due)

@@ -19,6 +19,7 @@ from pipelines.plain import PlainEngine
 from pipelines.replay import canonical
 from pipelines.stages.tally import CELL
 from tests.live_machines import ByHand, live_job
+from tests.live_service import shows_all_closed
 from tests.test_engines import PARIS, ROWS, SETTINGS, TELLING, Result, Rows, history, run, same, table
 
 GRACE_S = 2 * 86_400
@@ -103,6 +104,27 @@ def test_a_log_that_is_followed_gives_what_its_replay_gives(
         live.run()
     same(result_of(job), expected)
     assert not list((tmp_path / "out").glob("epoch-000002"))
+
+
+def test_manifests_that_close_no_day_leave_nothing_to_wait_for(tmp_path: Path) -> None:
+    """Looked at after each, days are told as of the manifest that closed them, not as of the head.
+
+    No division is known when the first of them close.
+    """
+    folder = tmp_path / "log"
+    job = live_job(EventLog(folder), SETTINGS, TELLING, tmp_path / "out", ends=False)
+    assert isinstance(job.sink, FolderSink)
+    live, told = ByHand(job), []
+    for at, rows in LIVE[:20]:
+        with LogWriter(folder, now=lambda: datetime(2025, 1, 1, tzinfo=UTC)) as writer:
+            writer.append_live(table(rows), note={})
+            live.run()
+            writer.heartbeat(at + timedelta(hours=2))
+        live.run()
+        told.append(job.sink.read().log_head == EventLog(folder).head_hash)
+        assert shows_all_closed(job.sink.read().closed_until, folder)
+    assert not told[-1]
+    same(result_of(job), run(EventLog(folder), PlainEngine(), tmp_path / "plain"))
 
 
 def test_rows_of_closed_days_make_the_log_be_read_again(tmp_path: Path) -> None:

@@ -71,12 +71,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Tallied:
-    """A shard's FEATURE_TALLY of the buckets that ended. divisions: whether it knows any."""
+    """A shard's FEATURE_TALLY of the buckets that ended. turn: of its judge; 0 where no division is known."""
 
     epoch: int
     close: Close
     origin: int
-    divisions: bool
+    turn: int
     tally: bytes
     shard: int = WHOLE
     station: Station = Station.ROOT
@@ -84,22 +84,27 @@ class Tallied:
 
 @dataclass(frozen=True, slots=True)
 class ClosedRows:
-    """A shard's rows of the buckets that ended; divisions without rows among them."""
+    """A shard's rows of the buckets that ended; divisions without rows among them.
+
+    turn: of the shard's judge, from 1: closes before its first division are none of its own.
+    """
 
     epoch: int
     close: Close
     shard: int
+    turn: int
     rows: PackedRows
     station: Station = Station.JUDGE
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the root tells a shard (ROOT_VIEW) of the buckets that ended."""
+    """What the root tells a shard (ROOT_VIEW) of the buckets that ended. turn: as in `ClosedRows`."""
 
     epoch: int
     close: Close
     shard: int
+    turn: int
     view: bytes
     station: Station = Station.JUDGE
 

@@ -48,6 +48,7 @@ class Tallier(Machine):
     def _load(self) -> None:
         self._remembered = RememberedRows(self._state)
         self._divisions: set[str] = set(json.loads(self._state.get("divisions", b"[]")))
+        self._turn = int(self._state.get("turn", b"0"))
         self._open: dict[str, dict[str, pa.Table]] = {}
         for key in sorted(key for key in self._state if key.startswith("open\n")):
             self._open.setdefault(key.split("\n")[1], {})[key] = unpack(self._state[key])
@@ -94,10 +95,13 @@ class Tallier(Machine):
             self._state["divisions"] = json.dumps(sorted(self._divisions)).encode()
         tallies = [self._tally(division, rows, close.bucket) for division, rows in closed.items()]
         tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
-        yield Tallied(self._epoch, close, self._shard, bool(closed), pack(tally))
+        if closed:
+            self._turn += 1
+            self._state["turn"] = str(self._turn).encode()
+        yield Tallied(self._epoch, close, self._shard, self._turn, pack(tally))
         if closed:
             packed = {division: pack(rows) for division, rows in closed.items()}
-            yield ClosedRows(self._epoch, close, self._shard, packed)
+            yield ClosedRows(self._epoch, close, self._shard, self._turn, packed)
 
     def _tally(self, division: str, rows: pa.Table, bucket: int) -> pa.Table:
         detection = self._rules.detection
@@ -113,6 +117,9 @@ class Judge(Machine):
         super().__init__(state)
         self._rules = rules
         self._shard = shard
+
+    def _number(self, message: ClosedRows | View) -> int:
+        return message.turn
 
     def _complete(self, parts: Sequence[ClosedRows | View]) -> bool:
         return len(parts) == 2

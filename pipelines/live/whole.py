@@ -38,11 +38,11 @@ class Root(Machine):
         judged = flow.judge_root([unpack(part.tally) for part in parts], self._learned, self._rules)
         self._learned = judged.state
         put_large(self._state, "root", dump(judged.state))
-        asked = tuple(sorted(part.origin for part in parts if part.divisions))
+        asked = {part.origin: part.turn for part in parts if part.turn}
         view = pack(judged.view)
-        for shard in asked:
-            yield View(self._epoch, close, shard, view)
-        yield AtRoot(self._epoch, close, judged.found, asked)
+        for shard, turn in asked.items():
+            yield View(self._epoch, close, shard, turn, view)
+        yield AtRoot(self._epoch, close, judged.found, tuple(sorted(asked)))
 
 
 @dataclass(frozen=True, slots=True)
