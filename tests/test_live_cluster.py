@@ -10,10 +10,9 @@ import psutil
 import pytest
 
 from connectors.errors import SettingsError
-from connectors.log import EventLog
 from connectors.store import Store
 from pipelines.live.cluster import LocalCluster, cancel_jobs
-from tests.live_service import commit, running, stored, told_head, until, write_settings
+from tests.live_service import closed_until, commit, running, shows_all_closed, stored, until, write_settings
 from tests.test_engines import history
 from tests.test_live_machines import GRACE_S, LIVE, PAST
 from tests.test_live_service import replayed_into
@@ -55,7 +54,7 @@ def test_the_store_follows_the_log_though_managers_are_killed(
     options = ("--checkpoint-every", "1", "--cluster", cluster.address)
 
     def told() -> bool:
-        return told_head(store_dsn) == EventLog(log).head_hash
+        return shows_all_closed(closed_until(store_dsn), log)
 
     with running(settings, *options) as live:
         live.wait_for("ready: ")

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ import psutil
 import pytest
 
 from connectors.errors import StoreError
-from connectors.log import EventLog
 from connectors.store import Store, open_store
 from pipelines.plain import PlainEngine
 from pipelines.publish import publish
 from pipelines.settings import load_settings
 from pipelines.workspace import Workspace
-from tests.live_service import Live, commit, until, write_settings
+from tests.live_service import PATIENCE_S, Live, commit, shows_all_closed, until, write_settings
 from tests.test_engines import history
 from tests.test_live_machines import GRACE_S, LIVE, PAST
 
@@ -67,15 +67,15 @@ class Killed:
             victim = psutil.Process(pid)
             victim.kill()
             if name in ("job", "java"):
-                self.live.process.wait(60)
+                self.live.process.wait(PATIENCE_S)
                 self.live.close()
                 self.live = Live(self.settings, *OPTIONS)
         except psutil.NoSuchProcess:
             return False
         return True
 
-    def head(self) -> str | None:
-        """Hash of the last manifest behind what the store shows."""
+    def closed_until(self) -> datetime | None:
+        """Up to when what the store shows is closed; None before the first close."""
         assert self.live.process.poll() is None, self.live.said
         try:
             with open_store(None, data=self.data) as store:
@@ -83,7 +83,7 @@ class Killed:
         except StoreError:
             # The server was killed, and the job has not started it again yet.
             return None
-        return None if run is None else run.log_head
+        return None if run is None else run.closed_until
 
     def _child(self, word: str) -> int | None:
         try:
@@ -113,7 +113,7 @@ def killed_many_times(folder: Path, kills: int, names: list[str], seed: int) -> 
     history(folder / "log", [{**row, "grace_s": GRACE_S} for row in PAST])
     run, killed = Killed(folder), Counter[str]()
     try:
-        until(lambda: run.head() is not None, "the history")
+        until(lambda: run.closed_until() is not None, "the history")
         for number in range(kills):
             start, end = (len(LIVE) * part // kills for part in (number, number + 1))
             commit(run.log, LIVE[start:end])
@@ -121,8 +121,7 @@ def killed_many_times(folder: Path, kills: int, names: list[str], seed: int) -> 
             name = names[number] if number < len(names) else chance.choice(names)
             until(lambda name=name: run.kill(name), f"a process to kill: {name}")  # type: ignore[misc]
             killed[name] += 1
-        head = EventLog(run.log).head_hash
-        until(lambda: run.head() == head, "the last close")
+        until(lambda: shows_all_closed(run.closed_until(), run.log), "the last close")
     finally:
         run.live.close()
     workspace = Workspace(load_settings(run.settings), say=lambda _: None)

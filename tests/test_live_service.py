@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors.log import EventLog
 from connectors.store import Store
 from pipelines.plain import PlainEngine
 from pipelines.publish import publish
 from pipelines.settings import load_settings
 from pipelines.workspace import Workspace
-from tests.live_service import commit, running, stored, told_head, until, write_settings
+from tests.live_service import closed_until, commit, running, shows_all_closed, stored, until, write_settings
 from tests.test_engines import Rows, history
 from tests.test_live_machines import GRACE_S, LIVE, PAST
 
@@ -38,8 +37,7 @@ def test_the_store_follows_the_log_through_a_stop_and_a_crash(
 
     def told(part: list[tuple[datetime, Rows]]) -> None:
         commit(tmp_path / "log", part)
-        head = EventLog(tmp_path / "log").head_hash
-        until(lambda: told_head(store_dsn) == head, "the last close")
+        until(lambda: shows_all_closed(closed_until(store_dsn), tmp_path / "log"), "the last close")
 
     with running(settings, *options) as live:
         live.wait_for("ready: ")
