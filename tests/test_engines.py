@@ -160,12 +160,20 @@ class Result:
     replayed: Replayed
 
 
-def run(log: EventLog, engine: Engine | FlinkEngine, work: Path, **sizes: Any) -> Result:
+def run(
+    log: EventLog,
+    engine: Engine | FlinkEngine,
+    work: Path,
+    settings: Settings = SETTINGS,
+    telling: Telling = TELLING,
+    /,
+    **sizes: Any,
+) -> Result:
     work.mkdir()
     if isinstance(engine, FlinkEngine):
-        replayed = engine.replay(log, SETTINGS, TELLING, work=work, **sizes)
+        replayed = engine.replay(log, settings, telling, work=work, **sizes)
     else:
-        replayed = replay(log, SETTINGS, READER, TELLING, engine, work=work, **sizes)
+        replayed = replay(log, settings, telling.reader, telling, engine, work=work, **sizes)
     cells = pa.concat_tables([pq.read_table(file) for file in replayed.cells])
     assert cells.schema == CELLS
     ordered = cells.sort_by([(name, "ascending") for name in CELL]).to_pylist()
