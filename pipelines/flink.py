@@ -2,6 +2,7 @@
 
     start -> Follow log -> Understand -> Tally -> Root -> Judge -> Chronicle
                           (parallel)    (by shard)        (by shard)
+                                          -> Open days
 
 What flows is a message with Arrow tables of many events. Every operator has a stable uid, and its state is
 that of `pipelines.live` machines, a map of bytes for each key.
@@ -11,6 +12,7 @@ import gc
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
@@ -38,7 +40,7 @@ from connectors.log import EventLog
 from pipelines.flow import BATCH_ROWS, Rules
 from pipelines.live.feed import Feed
 from pipelines.live.job import LiveJob
-from pipelines.live.machine import Machine
+from pipelines.live.machine import Taker
 from pipelines.live.messages import Batch, Message, Parcel, Station
 from pipelines.live.sinks import FolderSink
 from pipelines.replay import EMPTY, SLICE_ROWS, Replayed
@@ -47,6 +49,8 @@ from pipelines.stages.explain import Telling
 
 POLL_MS = 50
 """How often the log is looked at."""
+SHOW_MS, SHOW_SHARE = 500, 0.05
+"""How long what a shard has to show waits, and how much of its time showing may take."""
 _STARTS = 1_000
 """Times that a job may be restarted by Flink before it ends; each takes one element of its source."""
 _PYTHON_JAR = next((Path(pyflink.__file__).parent / "opt").glob("flink-python-*.jar"))
@@ -241,6 +245,7 @@ def build(environment: StreamExecutionEnvironment, job: LiveJob, settings: Flink
     judged = _station(job, Station.JUDGE, to_judge).set_parallelism(settings.parallelism)
     found = _sent(root, Station.CHRONICLE).union(_sent(judged, Station.CHRONICLE))
     _station(job, Station.CHRONICLE, found).set_parallelism(1)
+    _station(job, Station.OPEN_DAYS, _sent(tallied, Station.OPEN_DAYS)).set_parallelism(1)
 
 
 def _starts(*, ends: bool) -> Source:
@@ -259,7 +264,8 @@ def _starts(*, ends: bool) -> Source:
 
 def _station(job: LiveJob, station: Station, messages: DataStream) -> DataStream:
     name = station.value
-    return _keyed(messages, lambda message: message.shard, _AtStation(job, station), name.capitalize(), name)
+    function, uid = _AtStation(job, station), name.replace(" ", "-")
+    return _keyed(messages, lambda message: message.shard, function, name.capitalize(), uid)
 
 
 def _keyed(
@@ -324,17 +330,41 @@ class _AtStation(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, context: RuntimeContext) -> None:
         self._state = context.get_map_state(MapStateDescriptor("state", Types.STRING(), _BYTES))
-        self._machines: dict[int, Machine] = {}
+        self._machines: dict[int, Taker] = {}
+        self._awaited: set[int] = set()
+        self._pause_ms: dict[int, int] = {}
 
     def process_element(
-        self, message: Message, _context: KeyedProcessFunction.Context
+        self, message: Message, context: KeyedProcessFunction.Context
     ) -> Iterable[tuple[OutputTag, Message]]:
-        machine = self._machines.get(message.shard)
-        if machine is None:
-            machine = self._job.machine(self._station, message.shard, _FlinkState(self._state))
-            self._machines[message.shard] = machine
+        shard = message.shard
+        machine = self._machine(shard)
         for sent in machine.take(message):
             yield _SIDES[sent.station], sent
+        if machine.has_to_show and shard not in self._awaited:
+            self._awaited.add(shard)
+            timers = context.timer_service()
+            wait_ms = self._pause_ms.get(shard, SHOW_MS)
+            timers.register_processing_time_timer(timers.current_processing_time() + wait_ms)
+
+    def on_timer(
+        self, _at: int, context: KeyedProcessFunction.OnTimerContext
+    ) -> Iterable[tuple[OutputTag, Message]]:
+        shard: int = context.get_current_key()
+        self._awaited.discard(shard)
+        began = time.monotonic()
+        shown = list(self._machine(shard).show())
+        took_ms = (time.monotonic() - began) * 1_000
+        self._pause_ms[shard] = max(SHOW_MS, round(took_ms / SHOW_SHARE))
+        for sent in shown:
+            yield _SIDES[sent.station], sent
+
+    def _machine(self, shard: int) -> Taker:
+        machine = self._machines.get(shard)
+        if machine is None:
+            machine = self._job.machine(self._station, shard, _FlinkState(self._state))
+            self._machines[shard] = machine
+        return machine
 
 
 class _FlinkState(MutableMapping[str, bytes]):

@@ -116,7 +116,8 @@ def store(opened_store: "Store", raw: "psycopg.Connection") -> "Store":
     raw.execute("ALTER TABLE vigie.actions DISABLE TRIGGER actions_append_only")
     raw.execute(
         "TRUNCATE vigie.run, vigie.perimeter, vigie.signal, vigie.signal_evidence, vigie.tally, vigie.ingest,"
-        " vigie.signal_picture, vigie.alert, vigie.outbox, vigie.actions, vigie.subscription"
+        " vigie.open_tally, vigie.signal_picture, vigie.alert, vigie.outbox, vigie.actions,"
+        " vigie.subscription"
     )
     raw.execute("ALTER TABLE vigie.actions ENABLE TRIGGER actions_append_only")
     return opened_store

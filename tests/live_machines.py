@@ -7,7 +7,7 @@ from typing import Any
 from connectors.log import EventLog
 from pipelines.flow import Rules
 from pipelines.live.job import LiveJob
-from pipelines.live.machine import Machine
+from pipelines.live.machine import Taker
 from pipelines.live.messages import Message, Parcel, Station
 from pipelines.live.sinks import FolderSink
 from pipelines.settings import Settings
@@ -35,7 +35,7 @@ class ByHand:
         self.job = job
         self.position: str | None = None
         self.states: dict[Key, dict[str, bytes]] = {}
-        self._machines: dict[Key, Machine] = {}
+        self._machines: dict[Key, Taker] = {}
         self._waiting: list[Parcel | Message] = []
         self._chance = chance
         self._feed = job.feed(None)
@@ -52,6 +52,13 @@ class ByHand:
                 break
         self._settle()
 
+    def show(self) -> None:
+        """Let all machines show what they have to."""
+        for key in list(self.states):
+            if (machine := self._machine(key)).has_to_show:
+                self._waiting += machine.show()
+        self._settle()
+
     def restart(self, job: LiveJob | None = None) -> None:
         """Begin anew with the states and the position alone, as after a failure."""
         self.job = job or self.job
@@ -65,10 +72,9 @@ class ByHand:
             if isinstance(message, Parcel):
                 self._waiting += self.job.understand(message)
             else:
-                self._waiting += self._machine(message).take(message)
+                self._waiting += self._machine((message.station, message.shard)).take(message)
 
-    def _machine(self, message: Message) -> Machine:
-        key = (message.station, message.shard)
+    def _machine(self, key: Key) -> Taker:
         if key not in self._machines:
             state = self.states.setdefault(key, {})
             self._machines[key] = self.job.machine(*key, state)

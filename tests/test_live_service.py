@@ -1,20 +1,42 @@
 """`vigie live` keeps the store as a replay of the log would leave it, through stops and crashes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from connectors.log import EventLog
 from connectors.store import Store
 from pipelines.plain import PlainEngine
 from pipelines.publish import publish
 from pipelines.settings import load_settings
 from pipelines.workspace import Workspace
 from tests.live_service import closed_until, commit, running, shows_all_closed, stored, until, write_settings
-from tests.test_engines import Rows, history
+from tests.test_engines import PARIS, Rows, history
 from tests.test_live_machines import GRACE_S, LIVE, PAST
 
 pytestmark = pytest.mark.slow
+
+
+def open_texts(dsn: str) -> int:
+    """Texts that the store shows of days that are open."""
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute(
+            "SELECT coalesce(sum(texts), 0)::bigint FROM vigie.open_tally"
+            " WHERE perimeter = division AND channel = '' AND theme = ''"
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def open_rows(log: Path) -> int:
+    """Live events of the days that the log's clock has not closed."""
+    settled = EventLog(log).settled_until()
+    assert settled is not None
+    last = settled.astimezone(PARIS).date() - timedelta(days=1)
+    rows = [row for _, segment in LIVE for row in segment]
+    return sum(row["occurred_at"].astimezone(PARIS).date() > last for row in rows)
 
 
 def replayed_into(settings: Path, store: Store) -> None:
@@ -50,6 +72,7 @@ def test_the_store_follows_the_log_through_a_stop_and_a_crash(
     with running(settings, *options) as live:
         live.wait_for("ready: ")
         told(parts[2])
+        until(lambda: open_texts(store_dsn) == open_rows(tmp_path / "log"), "the open days")
     followed = stored(store_dsn)
     assert followed["signal"]
     replayed_into(settings, store)

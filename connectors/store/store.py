@@ -134,6 +134,19 @@ class Store:
             loader.delete_vanished("tally", key=_TALLY_KEY, days=days)
             self._publish(loader, publication, days[0])
 
+    def replace_open(self, divisions: Sequence[str], tallies: pa.RecordBatch | pa.Table) -> None:
+        """Make these all the open days' tallies of some divisions; those of others stay.
+
+        Channel and voice are empty where a tally is of all of them. Tallies of days up to the last closed one
+        are left out, and go from the store when it is told that their day is closed.
+        """
+        with self._loading() as loader:
+            loader.receive("open_tally", [tallies], TALLY)
+            loader.receive_perimeters(("open_tally",), {})
+            loader.upsert("perimeter", PERIMETER, key=("path",), update=False)
+            self._connection.execute(_FORGET_OPEN, (list(divisions),))
+            self._connection.execute(_KEEP_OPEN)
+
     def upsert_tallies(self, tallies: pa.RecordBatch | pa.Table) -> None:
         """Insert or update tallies, by perimeter, bucket, channel, voice and theme."""
         with self._loading() as loader:
@@ -257,6 +270,7 @@ class Store:
         if publication is None or publication.crowds is None:
             forget_crowds(self._connection)
         refresh(self._connection, since)
+        self._connection.execute(_FORGET_CLOSED)
 
     def _select(
         self, columns: Sequence[str], table: str, clauses: str, values: Mapping[str, Any] | None = None
@@ -298,6 +312,14 @@ _INGEST = (
     "set_aside_reasons",
     "quarantine_reasons",
 )
+
+_LAST_CLOSED = "coalesce((SELECT max(bucket_at) FROM vigie.tally), '-infinity')"
+_FORGET_OPEN = "DELETE FROM vigie.open_tally WHERE division = ANY(%s)"
+_FORGET_CLOSED = f"DELETE FROM vigie.open_tally WHERE bucket_at <= {_LAST_CLOSED}"
+_KEEP_OPEN = f"""
+INSERT INTO vigie.open_tally ({", ".join(TALLY.names)})
+SELECT {", ".join(TALLY.names)} FROM incoming_open_tally WHERE bucket_at > {_LAST_CLOSED}
+"""
 
 _RECORD_INGEST = """
 INSERT INTO vigie.ingest AS kept

@@ -138,7 +138,7 @@ class Feed:
         rows, closable = 0, self._closable()
         for manifest in fresh:
             for piece in self._log.pieces_of(manifest.seq):
-                yield self._parcel(piece=piece)
+                yield self._parcel(piece=piece, followed=True)
                 rows += piece.rows
             self.position = replace(self.position, head=manifest.seq)
             if rows >= self._slice_rows and (bucket := self._closable_at(manifest)) < closable:

@@ -13,11 +13,11 @@ from connectors.log.inbox import ask_skip
 from pipelines import flow
 from pipelines.flow import BATCH_ROWS, Rules
 from pipelines.live.feed import Feed, Position
-from pipelines.live.machine import Machine
+from pipelines.live.machine import Taker
 from pipelines.live.messages import Batch, Parcel, Station, pack_rows, shard_of
 from pipelines.live.shards import Judge, Tallier
 from pipelines.live.state import State
-from pipelines.live.whole import Chronicler, Root, Sink
+from pipelines.live.whole import Chronicler, OpenDays, Root, Sink
 from pipelines.replay import SLICE_ROWS
 from pipelines.stages.explain import Telling
 
@@ -90,24 +90,27 @@ class LiveJob:
             for division, content in packed.items():
                 by_shard.setdefault(shard_of(division, self.shards), {})[division] = content
         for shard in range(self.shards):
-            yield Batch(parcel.epoch, shard, parcel.number, by_shard.get(shard, {}), parcel.close)
+            rows_of = by_shard.get(shard, {})
+            yield Batch(parcel.epoch, shard, parcel.number, rows_of, parcel.close, parcel.followed)
 
     def _ask_to_skip(self, piece: Piece) -> None:
         if "://" not in self.log.location:
             for part in piece.parts:
                 ask_skip(Path(self.log.location), part.seq)
 
-    def machine(self, station: Station, shard: int, state: State) -> Machine:
+    def machine(self, station: Station, shard: int, state: State) -> Taker:
         """The machine of a shard, with the state it left."""
         match station:
             case Station.TALLY:
-                return Tallier(state, self.rules, shard)
+                return Tallier(state, self.rules, shard, shows=not self.ends)
             case Station.ROOT:
                 return Root(state, self.rules, self.shards)
             case Station.JUDGE:
                 return Judge(state, self.rules, shard)
             case Station.CHRONICLE:
                 return Chronicler(state, self.rules, self.log, self.telling, self.sink)
+            case Station.OPEN_DAYS:
+                return OpenDays(self.sink)
 
 
 @cache

@@ -9,8 +9,25 @@ from pipelines.live.messages import Message
 from pipelines.live.state import InTurn, State
 
 
-class Machine(ABC):
-    """Takes the messages of one station and shard. Its state is all in `state`, and in memory beside it.
+class Taker(ABC):
+    """Takes the messages of one station and shard."""
+
+    @abstractmethod
+    def take(self, message: Any) -> Iterator[Message]:
+        """Take a message; yields those it gives rise to."""
+
+    @property
+    def has_to_show(self) -> bool:
+        """Whether there is something provisional to show; to show it at each message would cost too much."""
+        return False
+
+    def show(self) -> Iterator[Message]:
+        """Show it."""
+        return iter(())
+
+
+class Machine(Taker):
+    """Takes its messages in order. Its state is all in `state`, and in memory beside it.
 
     What is pickled there is this program's own.
     """
@@ -29,11 +46,15 @@ class Machine(ABC):
             self._epoch = message.epoch
             self._state["epoch"] = str(self._epoch).encode()
             self._in_turn = None
+        for parts in self._loaded().offer(self._number(message), message):
+            yield from self._handle(parts)
+
+    def _loaded(self) -> InTurn:
+        """The messages in turn, once what the state holds is taken."""
         if self._in_turn is None:
             self._in_turn = InTurn(self._state, self._complete, dump=dump, load=pickle.loads)
             self._load()
-        for parts in self._in_turn.offer(self._number(message), message):
-            yield from self._handle(parts)
+        return self._in_turn
 
     def _number(self, message: Any) -> int:
         """What the message is counted by."""

@@ -30,6 +30,7 @@ class Station(StrEnum):
     ROOT = "root"
     JUDGE = "judge"
     CHRONICLE = "chronicle"
+    OPEN_DAYS = "open days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,28 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What to read next of the log, and which buckets end after it."""
+    """What to read next of the log, and which buckets end after it.
+
+    followed: whether it came in since the log was caught up with.
+    """
 
     epoch: int
     number: int
     piece: Piece | None = None
     close: Close | None = None
+    followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A parcel's rows of one shard."""
+    """A parcel's rows of one shard. followed: as in `Parcel`."""
 
     epoch: int
     shard: int
     number: int
     rows: PackedRows
     close: Close | None
+    followed: bool = False
     station: Station = Station.TALLY
 
 
@@ -133,7 +139,17 @@ class InShard:
     station: Station = Station.CHRONICLE
 
 
-Message = Batch | Tallied | ClosedRows | View | AtRoot | InShard
+@dataclass(frozen=True, slots=True)
+class OpenCells:
+    """Cells (CELLS) of the open buckets of some divisions, by division, in place of those sent before."""
+
+    epoch: int
+    cells: Mapping[str, bytes]
+    shard: int = WHOLE
+    station: Station = Station.OPEN_DAYS
+
+
+Message = Batch | Tallied | ClosedRows | View | AtRoot | InShard | OpenCells
 
 
 def shard_of(division: str, shards: int) -> int:

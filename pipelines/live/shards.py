@@ -18,6 +18,7 @@ from pipelines.live.messages import (
     ClosedRows,
     InShard,
     Message,
+    OpenCells,
     Tallied,
     View,
     pack,
@@ -25,6 +26,7 @@ from pipelines.live.messages import (
 )
 from pipelines.live.state import RememberedRows, State, get_large, put_large
 from pipelines.stages.detect import merge_tallies
+from pipelines.stages.tally import open_cells
 from pipelines.stages.understand import UNDERSTOOD
 
 MOST_PIECES = 64
@@ -34,10 +36,28 @@ MOST_PIECES = 64
 class Tallier(Machine):
     """Gathers the open buckets of a shard's divisions, and tallies them when they close."""
 
-    def __init__(self, state: State, rules: Rules, shard: int) -> None:
+    def __init__(self, state: State, rules: Rules, shard: int, *, shows: bool) -> None:
+        """shows: whether open buckets are shown once the log is caught up with."""
         super().__init__(state)
         self._rules = rules
         self._shard = shard
+        self._shows = shows
+        self._to_show: set[str] = set()
+
+    @property
+    def has_to_show(self) -> bool:
+        """Whether open rows came in since they were shown."""
+        self._loaded()
+        return bool(self._to_show)
+
+    def show(self) -> Iterator[Message]:
+        """Cells of the open buckets of all divisions in which something came in."""
+        self._loaded()
+        rows = {division: self._open[division] for division in sorted(self._to_show)}
+        self._to_show = set()
+        if rows:
+            cells = {name: open_cells(pa.concat_tables(parts.values())) for name, parts in rows.items()}
+            yield OpenCells(self._epoch, {name: pack(table) for name, table in cells.items()})
 
     def _number(self, message: Batch) -> int:
         return message.number
@@ -52,6 +72,8 @@ class Tallier(Machine):
         self._open: dict[str, dict[str, pa.Table]] = {}
         for key in sorted(key for key in self._state if key.startswith("open\n")):
             self._open.setdefault(key.split("\n")[1], {})[key] = unpack(self._state[key])
+        # What was shown before a failure, nobody knows.
+        self._to_show = set(self._open) if "followed" in self._state and self._shows else set()
 
     def _handle(self, parts: Sequence[Batch]) -> Iterator[Message]:
         (batch,) = parts
@@ -59,6 +81,15 @@ class Tallier(Machine):
             self._add(division, batch.number, packed)
         if batch.close is not None:
             yield from self._close(batch.close)
+        if not self._shows:
+            return
+        if batch.close is not None and batch.close.caught_up:
+            self._state["followed"] = b""
+            self._to_show = set(self._open)
+        elif batch.followed:
+            self._state["followed"] = b""
+            self._to_show |= batch.rows.keys()
+        self._to_show &= self._open.keys()
 
     def _add(self, division: str, number: int, packed: bytes) -> None:
         """Keep open rows; the parcel's number keeps keys apart."""

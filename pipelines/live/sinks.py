@@ -1,10 +1,13 @@
 """Where a live job's updates go: the signal store, or a folder."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.civil_days import day_of
@@ -14,6 +17,7 @@ from pipelines.live.whole import Update
 from pipelines.publish import tallies_of
 from pipelines.replay import Replayed, digest, texts_in, write_cells
 from pipelines.stages.explain import Signals
+from pipelines.stages.tally import CELLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,19 @@ class FolderSink:
         beside = place / ".told.json"
         beside.write_text(json.dumps(told))
         beside.replace(place / "told.json")
+
+    def show(self, cells: Mapping[str, pa.Table]) -> None:
+        """Write cells of open buckets, in place of those of the same divisions."""
+        place = self.folder / "open"
+        place.mkdir(parents=True, exist_ok=True)
+        for division, table in cells.items():
+            write_cells(table, place / f"{division.replace('/', '|')}.parquet")
+
+    def shown(self, *, after: int) -> pa.Table:
+        """Cells of the buckets after one that are shown as open."""
+        files = sorted((self.folder / "open").glob("*.parquet"))
+        cells = pa.concat_tables([CELLS.empty_table(), *(pq.read_table(file) for file in files)])
+        return cells.filter(pc.greater(cells["bucket"], after))
 
     def read(self) -> Replayed:
         """What was written, of the last epoch."""
@@ -77,7 +94,7 @@ class StoreSink:
     def write(self, update: Update) -> None:
         """Bring the store to the update's close. StoreError if it cannot take it; it then stays as it was."""
         close, now = update.close, datetime.now(UTC)
-        tallies = tallies_of(update.cells, themes=self.themes, zone=self.zone)
+        tallies = self._tallies(update.cells)
         first = None if update.first is None else day_of(update.first)
         days = (first, day_of(close.bucket))
         with open_store(self.dsn, data=self.data) as store:
@@ -103,3 +120,12 @@ class StoreSink:
                 publication=self.publication,
                 days=days,
             )
+
+    def show(self, cells: Mapping[str, pa.Table]) -> None:
+        """Make these the open days' tallies of their divisions. StoreError as in `write`."""
+        whole = pa.concat_tables([CELLS.empty_table(), *cells.values()])
+        with open_store(self.dsn, data=self.data) as store:
+            store.replace_open(list(cells), self._tallies(whole))
+
+    def _tallies(self, cells: pa.Table) -> pa.Table:
+        return tallies_of(cells, themes=self.themes, zone=self.zone)

@@ -1,7 +1,7 @@
 """Machines that see the whole organisation: the root, and the chronicle of what was found."""
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +11,8 @@ from connectors.log import EventLog
 from pipelines import flow
 from pipelines.chronicle import Chronicle, theme_names
 from pipelines.flow import Rules
-from pipelines.live.machine import Machine, dump
-from pipelines.live.messages import AtRoot, Close, InShard, Message, Tallied, View, pack, unpack
+from pipelines.live.machine import Machine, Taker, dump
+from pipelines.live.messages import AtRoot, Close, InShard, Message, OpenCells, Tallied, View, pack, unpack
 from pipelines.live.state import State, get_large, put_large
 from pipelines.stages.detect import RootState
 from pipelines.stages.explain import Signals, Telling
@@ -63,6 +63,10 @@ class Sink(Protocol):
 
     def write(self, update: Update) -> None: ...
 
+    def show(self, cells: Mapping[str, pa.Table]) -> None:
+        """Show cells (CELLS) of open buckets, by division, in place of those shown before."""
+        ...
+
 
 class Chronicler(Machine):
     """Corroborates what all shards found, tells the signals, and hands them to the sink."""
@@ -100,4 +104,19 @@ class Chronicler(Machine):
         self._sink.write(Update(self._epoch, close, self._first, shard.cells, signals))
         self._first = close.bucket + 1
         self._state["first"] = str(self._first).encode()
+        return iter(())
+
+
+class OpenDays(Taker):
+    """Hands what shards show of their open buckets to the sink.
+
+    It needs no state: after a failure shards show everything again.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def take(self, message: OpenCells) -> Iterator[Message]:
+        """Hand cells on."""
+        self._sink.show({division: unpack(cells) for division, cells in message.cells.items()})
         return iter(())

@@ -84,6 +84,21 @@ def cells(rows: pa.Table) -> pa.Table:
     return _arrow(frame)
 
 
+def open_cells(rows: pa.Table) -> pa.Table:
+    """CELLS of one division's rows of open days (UNDERSTOOD), in any order: as they will be if nothing comes.
+
+    Beside those of each channel and voice stand those of all, under empty names: there an author counts once.
+    """
+    if not rows.num_rows:
+        return CELLS.empty_table()
+    rows = rows.sort_by([("bucket", "ascending"), ("event_id", "ascending")])
+    whole = rows
+    for name in ("channel", "voice"):
+        column, field = pa.array([""] * rows.num_rows), rows.schema.field(name)
+        whole = whole.set_column(rows.schema.get_field_index(name), field, column.cast(field.type))
+    return pa.concat_tables([cells(rows), cells(whole)])
+
+
 def _levels(perimeters: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     """Number of each row's perimeter at each level below the root, -1 below its own; and their paths."""
     encoded = perimeters.combine_chunks().dictionary_encode()
