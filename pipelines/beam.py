@@ -8,11 +8,13 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.flow import Shard, gather
+from pipelines.stages.copies import list_copies
 from pipelines.stages.division import Division
 from pipelines.stages.finds import Found
 from pipelines.steps import (
     Plan,
     Step,
+    compare,
     judge_division,
     judge_root,
     keep,
@@ -53,7 +55,7 @@ class ReplayStep(beam.PTransform):  # type: ignore[misc]
         self._plan = plan
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
-        """Only tallies, views and shards are shuffled besides the understood rows; never a text."""
+        """Copies, tallies, views and shards are shuffled besides the understood rows; never a text."""
         step, plan = self._step, self._plan
         known = pipeline | "Known divisions" >> beam.Create([(name, None) for name in step.divisions])
         read = (
@@ -62,17 +64,24 @@ class ReplayStep(beam.PTransform):  # type: ignore[misc]
             | "Spread" >> beam.Reshuffle()
             | "Understand" >> beam.FlatMap(read_rows, plan)
         )
+        compared = (
+            read
+            | "List copies" >> beam.MapTuple(list_copies)
+            | "All copies" >> beam.combiners.ToList()
+            | "Compare copies" >> beam.Map(compare, step, plan)
+        )
+        elsewhere = beam.pvalue.AsSingleton(compared)
         # Rows are laid out by both steps that need them: that is cheaper than to pass on what they become.
         divisions = (read, known) | "All divisions" >> beam.Flatten() | "By division" >> beam.GroupByKey()
         root = (
             divisions
-            | "Tally" >> beam.Map(_tally, step, plan)
+            | "Tally" >> beam.Map(_tally, elsewhere, step, plan)
             | "All tallies" >> beam.combiners.ToList()
             | "Judge root" >> beam.Map(judge_root, step, plan)
         )
         return (
             divisions
-            | "Judge divisions" >> beam.Map(_judge, beam.pvalue.AsSingleton(root), step, plan)
+            | "Judge divisions" >> beam.Map(_judge, elsewhere, beam.pvalue.AsSingleton(root), step, plan)
             | "All shards" >> beam.combiners.ToList()
             | "Gather" >> beam.Map(_gather, beam.pvalue.AsSingleton(root), step, plan)
         )
@@ -82,17 +91,19 @@ Grouped = tuple[str, Iterable[pa.RecordBatch | None]]
 """A division's name with its rows; None stands for a division known from earlier slices."""
 
 
-def _tally(grouped: Grouped, step: Step, plan: Plan) -> pa.Table:
-    return _lay_out(grouped, step, plan).tally()
+def _tally(grouped: Grouped, elsewhere: pa.Table, step: Step, plan: Plan) -> pa.Table:
+    return _lay_out(grouped, elsewhere, step, plan).tally()
 
 
-def _judge(grouped: Grouped, root: tuple[pa.Table, Found], step: Step, plan: Plan) -> Shard:
-    return judge_division(_lay_out(grouped, step, plan), root[0], step, plan)
+def _judge(
+    grouped: Grouped, elsewhere: pa.Table, root: tuple[pa.Table, Found], step: Step, plan: Plan
+) -> Shard:
+    return judge_division(_lay_out(grouped, elsewhere, step, plan), root[0], step, plan)
 
 
-def _lay_out(grouped: Grouped, step: Step, plan: Plan) -> Division:
+def _lay_out(grouped: Grouped, elsewhere: pa.Table, step: Step, plan: Plan) -> Division:
     name, batches = grouped
-    return lay_out(name, [batch for batch in batches if batch is not None], step, plan)
+    return lay_out(name, [batch for batch in batches if batch is not None], elsewhere, step, plan)
 
 
 def _gather(shards: list[Shard], root: tuple[pa.Table, Found], step: Step, plan: Plan) -> None:

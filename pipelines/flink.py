@@ -1,8 +1,8 @@
 """The live stages on Apache Flink: the mini-cluster in this process by default, or a cluster by its address.
 
-    start -> Follow log -> Understand -> Tally -> Root -> Judge -> Chronicle
-                          (parallel)    (by shard)        (by shard)
-                                          -> Open days
+    start -> Follow log -> Understand -> Copies -> Tally -> Root -> Judge -> Chronicle
+                          (parallel)             (by shard)        (by shard)
+                                                    -> Open days
 
 What flows is a message with Arrow tables of many events. Every operator has a stable uid, and its state is
 that of `pipelines.live` machines, a map of bytes for each key.
@@ -25,9 +25,9 @@ from py4j.protocol import Py4JError
 from pyflink.common import Configuration, Types, WatermarkStrategy
 from pyflink.datastream import (
     DataStream,
-    FlatMapFunction,
     KeyedProcessFunction,
     OutputTag,
+    ProcessFunction,
     RuntimeContext,
     StreamExecutionEnvironment,
 )
@@ -41,7 +41,7 @@ from pipelines.flow import BATCH_ROWS, Rules
 from pipelines.live.feed import Feed
 from pipelines.live.job import LiveJob
 from pipelines.live.machine import Taker
-from pipelines.live.messages import Batch, Message, Parcel, Station
+from pipelines.live.messages import Message, Parcel, Station
 from pipelines.live.sinks import FolderSink
 from pipelines.replay import EMPTY, SLICE_ROWS, Replayed
 from pipelines.settings import Settings
@@ -232,14 +232,16 @@ def build(environment: StreamExecutionEnvironment, job: LiveJob, settings: Flink
     start = environment.from_source(_starts(ends=job.ends), WatermarkStrategy.no_watermarks(), "Start")
     start = start.uid(f"start-{settings.run}").set_parallelism(1)
     parcels = _keyed(start, lambda _: 0, _Follow(job), "Follow log", "follow-log").set_parallelism(1)
-    batches = (
+    understood = (
         parcels.rebalance()
-        .flat_map(_Understand(job), _MESSAGE)
+        .process(_Understand(job), _MESSAGE)
         .name("Understand")
         .uid("understand")
         .set_parallelism(settings.parallelism)
     )
-    tallied = _station(job, Station.TALLY, batches).set_parallelism(settings.parallelism)
+    copies = _station(job, Station.COPIES, _sent(understood, Station.COPIES)).set_parallelism(1)
+    to_tally = _sent(understood, Station.TALLY).union(_sent(copies, Station.TALLY))
+    tallied = _station(job, Station.TALLY, to_tally).set_parallelism(settings.parallelism)
     root = _station(job, Station.ROOT, _sent(tallied, Station.ROOT)).set_parallelism(1)
     to_judge = _sent(tallied, Station.JUDGE).union(_sent(root, Station.JUDGE))
     judged = _station(job, Station.JUDGE, to_judge).set_parallelism(settings.parallelism)
@@ -313,12 +315,15 @@ class _Follow(KeyedProcessFunction):  # type: ignore[misc]
         timers.register_processing_time_timer(timers.current_processing_time() + after_ms)
 
 
-class _Understand(FlatMapFunction):  # type: ignore[misc]
+class _Understand(ProcessFunction):  # type: ignore[misc]
     def __init__(self, job: LiveJob) -> None:
         self._job = job
 
-    def flat_map(self, parcel: Parcel) -> Iterator[Batch]:
-        return self._job.understand(parcel)
+    def process_element(
+        self, parcel: Parcel, _context: ProcessFunction.Context
+    ) -> Iterator[tuple[OutputTag, Message]]:
+        for sent in self._job.understand(parcel):
+            yield _SIDES[sent.station], sent
 
 
 class _AtStation(KeyedProcessFunction):  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """How the stages follow one another, whatever the engine, and whatever holds the state.
 
-    piece of the log -> understand -> rows by division -> tally -> root -> divisions -> what was found
+    piece of the log -> understand -> rows by division -> copies compared -> tally -> root -> divisions
+        -> what was found
 
 Every function takes the state it needs and gives back the state it leaves. `pipelines.steps` keeps it in
 files, for an engine that runs a log slice by slice (`pipelines.plain`, `pipelines.beam`).
@@ -87,12 +88,16 @@ def read_rows(
 
 
 def lay_out(
-    name: str, batches: Iterable[pa.RecordBatch], remembered: pa.Table | None, detection: Detection
+    name: str,
+    batches: Iterable[pa.RecordBatch],
+    elsewhere: pa.Table,
+    remembered: pa.Table | None,
+    detection: Detection,
 ) -> Division:
-    """A division's rows behind those it remembers, ready to be counted."""
+    """A division's rows behind those it remembers, ready to be counted. elsewhere: ELSEWHERE of the rows."""
     rows = pa.Table.from_batches(list(batches), UNDERSTOOD)
     before = LAID_OUT.empty_table() if remembered is None else remembered
-    return Division(name, rows, before, window=detection.window)
+    return Division(name, rows, before, window=detection.window, elsewhere=elsewhere)
 
 
 def judge_root(tallies: Iterable[pa.Table], state: RootState | None, rules: Rules) -> JudgedRoot:

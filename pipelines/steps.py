@@ -19,12 +19,14 @@ import pyarrow.compute as pc
 from connectors.log import EventLog, Piece
 from pipelines import flow
 from pipelines.flow import BATCH_ROWS, Rules, Shard
+from pipelines.stages.copies import compare_copies
 from pipelines.stages.division import Division
 from pipelines.stages.finds import Found
 from pipelines.stages.understand import Reader
 
 _FOUND = ".found"
 _ROOT = ".root"
+_COPIES = ".copies"
 _REMEMBERED = ".rows"
 """Names of files beside those of divisions, which cannot be called so."""
 
@@ -81,10 +83,20 @@ def _reader_file(work: Path) -> Path:
     return work / "reader.pickle"
 
 
-def lay_out(name: str, batches: Iterable[pa.RecordBatch], step: Step, plan: Plan) -> Division:
+def compare(listed: Iterable[pa.Table], step: Step, plan: Plan) -> pa.Table:
+    """Compare the copies that divisions list; gives ELSEWHERE of the slice."""
+    met = _load(plan, step.number, _COPIES)
+    compared = compare_copies(listed, met, window=plan.detection.window)
+    _hand_on(plan, step, _COPIES, compared.met)
+    return compared.elsewhere
+
+
+def lay_out(
+    name: str, batches: Iterable[pa.RecordBatch], elsewhere: pa.Table, step: Step, plan: Plan
+) -> Division:
     """A division's rows behind those it remembers, ready to be counted."""
     remembered = _load(plan, step.number, name + _REMEMBERED)
-    return flow.lay_out(name, batches, remembered, plan.detection)
+    return flow.lay_out(name, batches, elsewhere, remembered, plan.detection)
 
 
 def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, Found]:

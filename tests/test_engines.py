@@ -35,6 +35,7 @@ STORES = [
 ]
 PLANTED = "e/sud/b"
 PLANTED_FROM = 100
+SENT_ON = (47, 48, 49)
 SMELL = Theme("smell", "Odeur", "Smell", "conformity", "none", "facilities", "complaint")
 FRENCH = Lexicon(
     "fr",
@@ -72,7 +73,10 @@ def syllables(chance: random.Random) -> str:
 
 
 def generated() -> Rows:
-    """A hundred and twenty days of made-up words, and from day 100 a smell of ashes in one store."""
+    """A hundred and twenty days of made-up words, and from day 100 a smell of ashes in one store.
+
+    On SENT_ON one notice a day is sent everywhere, and a reminder of the last one three weeks later.
+    """
     chance = random.Random(11)
     vocabulary = sorted({syllables(chance) for _ in range(250)})
     rows: Rows = []
@@ -126,7 +130,15 @@ def generated() -> Rows:
         if 60 <= day < 63:
             for _ in range(6):
                 add(day, "e/ouest/a", "Signez contre la taupe mécanique du square. " * 3, author=None)
+    for day in (*SENT_ON, SENT_ON[-1] + 21):
+        for place in (*STORES, "e/nord", "e"):
+            add(day, place, notice(min(day, SENT_ON[-1])), author=None)
     return rows
+
+
+def notice(day: int) -> str:
+    """What is sent everywhere on a day."""
+    return f"Les hirondelles nichent encore sous notre auvent numéro {'i' * (day - SENT_ON[0] + 1)}"
 
 
 ROWS = generated()
@@ -213,6 +225,19 @@ def test_the_planted_rises_are_found_and_nothing_else(expected: Result) -> None:
         assert word in signal["label"]
     assert store["sentence_fr"].startswith("Magasin B : ")
     assert store["retrospective"]
+
+
+def test_what_is_sent_everywhere_is_told_only_where_people_write_it_themselves(tmp_path: Path) -> None:
+    """Three notices are three mentions, too few for a signal; the same words by many are one."""
+    chance = random.Random(7)
+    rows = [
+        {**row, "text": f"{row['text']} {syllables(chance)}"} if "hirondelles" in row["text"] else row
+        for row in ROWS
+    ]
+    signals = run(history(tmp_path / "log", rows), PlainEngine(), tmp_path / "work").replayed.signals.signals
+    told = [row for row in signals.to_pylist() if row["perimeter"] == "e" and row["status"] != "merged"]
+    assert [row["bucket"] - FIRST for row in told] == [timedelta(days=SENT_ON[0])]
+    assert "auvent" in told[0]["label"]
 
 
 def test_every_event_is_in_the_cells_once(expected: Result) -> None:

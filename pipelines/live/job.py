@@ -7,6 +7,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import pyarrow as pa
+
 from connectors.errors import LogError
 from connectors.log import EventLog, Piece
 from connectors.log.inbox import ask_skip
@@ -14,11 +16,12 @@ from pipelines import flow
 from pipelines.flow import BATCH_ROWS, Rules
 from pipelines.live.feed import Feed, Position
 from pipelines.live.machine import Taker
-from pipelines.live.messages import Batch, Parcel, Station, pack_rows, shard_of
+from pipelines.live.messages import Batch, Listed, Parcel, Station, pack, pack_rows, shard_of
 from pipelines.live.shards import Judge, Tallier
 from pipelines.live.state import State
-from pipelines.live.whole import Chronicler, OpenDays, Root, Sink
+from pipelines.live.whole import Chronicler, Copies, OpenDays, Root, Sink
 from pipelines.replay import SLICE_ROWS
+from pipelines.stages.copies import COPIES, list_copies
 from pipelines.stages.explain import Telling
 
 SHARDS = 16
@@ -72,23 +75,26 @@ class LiveJob:
         zone = self.telling.reader.zone
         return Feed(self.log, kept, zone=zone, slice_rows=self.slice_rows, ends=self.ends)
 
-    def understand(self, parcel: Parcel) -> Iterator[Batch]:
-        """Read and understand a parcel; gives a batch to every shard, for the numbers to have no gap.
+    def understand(self, parcel: Parcel) -> Iterator[Batch | Listed]:
+        """Read and understand a parcel; gives a batch to every shard, for the numbers to have no gap, and
+        lists its copies.
 
         Raises LogError for a segment that cannot be read, and asks the log's writer to look at it: one that
         is damaged is set aside, and the job then goes on without it.
         """
         by_shard: dict[int, dict[str, bytes]] = {}
+        copies = [COPIES.empty_table()]
         if parcel.piece is not None:
             reader = self.telling.reader
-            rows = flow.read_rows(parcel.piece, self.log, reader, batch_rows=self.batch_rows)
             try:
-                packed = pack_rows(rows)
+                rows = list(flow.read_rows(parcel.piece, self.log, reader, batch_rows=self.batch_rows))
             except LogError:
                 self._ask_to_skip(parcel.piece)
                 raise
-            for division, content in packed.items():
+            copies += [list_copies(division, batch) for division, batch in rows]
+            for division, content in pack_rows(rows).items():
                 by_shard.setdefault(shard_of(division, self.shards), {})[division] = content
+        yield Listed(parcel.epoch, parcel.number, pack(pa.concat_tables(copies)), parcel.close)
         for shard in range(self.shards):
             rows_of = by_shard.get(shard, {})
             yield Batch(parcel.epoch, shard, parcel.number, rows_of, parcel.close, parcel.followed)
@@ -101,6 +107,8 @@ class LiveJob:
     def machine(self, station: Station, shard: int, state: State) -> Taker:
         """The machine of a shard, with the state it left."""
         match station:
+            case Station.COPIES:
+                return Copies(state, self.rules, self.shards)
             case Station.TALLY:
                 return Tallier(state, self.rules, shard, shows=not self.ends)
             case Station.ROOT:

@@ -12,12 +12,12 @@ from enum import StrEnum
 import pyarrow as pa
 
 from connectors.log import Piece
-from detectors.features import feature_id
 from pipelines.flow import Shard
+from pipelines.stages.copies import division_id
 from pipelines.stages.finds import Found
 
 WHOLE = 0
-"""Shard of what sees all of the organisation: the root, and the chronicle."""
+"""Shard of what sees all of the organisation: its copies, the root, and the chronicle."""
 
 PackedRows = Mapping[str, bytes]
 """Rows (UNDERSTOOD) of divisions, by division, as `pack` gives them."""
@@ -26,6 +26,7 @@ PackedRows = Mapping[str, bytes]
 class Station(StrEnum):
     """Where a message goes."""
 
+    COPIES = "copies"
     TALLY = "tally"
     ROOT = "root"
     JUDGE = "judge"
@@ -76,6 +77,29 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """COPIES of a parcel's rows of all shards."""
+
+    epoch: int
+    number: int
+    copies: bytes
+    close: Close | None
+    shard: int = WHOLE
+    station: Station = Station.COPIES
+
+
+@dataclass(frozen=True, slots=True)
+class MetElsewhere:
+    """ELSEWHERE of a shard's rows of the buckets that end with a parcel. number: of the parcel."""
+
+    epoch: int
+    number: int
+    shard: int
+    elsewhere: bytes
+    station: Station = Station.TALLY
+
+
+@dataclass(frozen=True, slots=True)
 class Tallied:
     """A shard's FEATURE_TALLY of the buckets that ended. turn: of its judge; 0 where no division is known."""
 
@@ -90,7 +114,7 @@ class Tallied:
 
 @dataclass(frozen=True, slots=True)
 class ClosedRows:
-    """A shard's rows of the buckets that ended; divisions without rows among them.
+    """A shard's rows of the buckets that ended, divisions without rows among them; and ELSEWHERE of them.
 
     turn: of the shard's judge, from 1: closes before its first division are none of its own.
     """
@@ -100,6 +124,7 @@ class ClosedRows:
     shard: int
     turn: int
     rows: PackedRows
+    elsewhere: bytes
     station: Station = Station.JUDGE
 
 
@@ -149,12 +174,12 @@ class OpenCells:
     station: Station = Station.OPEN_DAYS
 
 
-Message = Batch | Tallied | ClosedRows | View | AtRoot | InShard | OpenCells
+Message = Batch | Listed | MetElsewhere | Tallied | ClosedRows | View | AtRoot | InShard | OpenCells
 
 
 def shard_of(division: str, shards: int) -> int:
     """Shard of a division, 0 to shards - 1: the same in every process."""
-    return feature_id(division) % shards
+    return division_id(division) % shards
 
 
 def pack(table: pa.Table | pa.RecordBatch) -> bytes:

@@ -5,7 +5,6 @@ import pickle
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from detectors.emergence_tree import EmergenceTree
 from detectors.schemas import FEATURE_TALLY
@@ -18,23 +17,24 @@ from pipelines.live.messages import (
     ClosedRows,
     InShard,
     Message,
+    MetElsewhere,
     OpenCells,
     Tallied,
     View,
     pack,
     unpack,
 )
-from pipelines.live.state import RememberedRows, State, get_large, put_large
+from pipelines.live.state import OpenRows, RememberedRows, State, get_large, put_large
 from pipelines.stages.detect import merge_tallies
 from pipelines.stages.tally import open_cells
 from pipelines.stages.understand import UNDERSTOOD
 
-MOST_PIECES = 64
-"""Pieces of a division's open rows; more are made one."""
-
 
 class Tallier(Machine):
-    """Gathers the open buckets of a shard's divisions, and tallies them when they close."""
+    """Gathers the open buckets of a shard's divisions, and tallies them when they close.
+
+    A parcel that closes buckets waits for what the copies of all divisions say of them.
+    """
 
     def __init__(self, state: State, rules: Rules, shard: int, *, shows: bool) -> None:
         """shows: whether open buckets are shown once the log is caught up with."""
@@ -53,78 +53,53 @@ class Tallier(Machine):
     def show(self) -> Iterator[Message]:
         """Cells of the open buckets of all divisions in which something came in."""
         self._loaded()
-        rows = {division: self._open[division] for division in sorted(self._to_show)}
-        self._to_show = set()
-        if rows:
-            cells = {name: open_cells(pa.concat_tables(parts.values())) for name, parts in rows.items()}
-            yield OpenCells(self._epoch, {name: pack(table) for name, table in cells.items()})
+        shown, self._to_show = sorted(self._to_show), set()
+        if shown:
+            cells = {name: pack(open_cells(self._open.rows(name))) for name in shown}
+            yield OpenCells(self._epoch, cells)
 
-    def _number(self, message: Batch) -> int:
+    def _number(self, message: Batch | MetElsewhere) -> int:
         return message.number
 
-    def _complete(self, parts: Sequence[Batch]) -> bool:
-        return len(parts) == 1
+    def _complete(self, parts: Sequence[Batch | MetElsewhere]) -> bool:
+        return len(parts) == 2 or any(isinstance(part, Batch) and part.close is None for part in parts)
 
     def _load(self) -> None:
         self._remembered = RememberedRows(self._state)
         self._divisions: set[str] = set(json.loads(self._state.get("divisions", b"[]")))
         self._turn = int(self._state.get("turn", b"0"))
-        self._open: dict[str, dict[str, pa.Table]] = {}
-        for key in sorted(key for key in self._state if key.startswith("open\n")):
-            self._open.setdefault(key.split("\n")[1], {})[key] = unpack(self._state[key])
+        self._open = OpenRows(self._state, UNDERSTOOD)
         # What was shown before a failure, nobody knows.
-        self._to_show = set(self._open) if "followed" in self._state and self._shows else set()
+        self._to_show = self._open.names if "followed" in self._state and self._shows else set()
 
-    def _handle(self, parts: Sequence[Batch]) -> Iterator[Message]:
-        (batch,) = parts
+    def _handle(self, parts: Sequence[Batch | MetElsewhere]) -> Iterator[Message]:
+        (batch,) = (part for part in parts if isinstance(part, Batch))
         for division, packed in batch.rows.items():
-            self._add(division, batch.number, packed)
+            self._open.add(division, batch.number, packed)
         if batch.close is not None:
-            yield from self._close(batch.close)
+            (elsewhere,) = (part.elsewhere for part in parts if isinstance(part, MetElsewhere))
+            yield from self._close(batch.close, elsewhere)
         if not self._shows:
             return
         if batch.close is not None and batch.close.caught_up:
             self._state["followed"] = b""
-            self._to_show = set(self._open)
+            self._to_show = self._open.names
         elif batch.followed:
             self._state["followed"] = b""
             self._to_show |= batch.rows.keys()
-        self._to_show &= self._open.keys()
+        self._to_show &= self._open.names
 
-    def _add(self, division: str, number: int, packed: bytes) -> None:
-        """Keep open rows; the parcel's number keeps keys apart."""
-        pieces = self._open.setdefault(division, {})
-        key = f"open\n{division}\n{number:012d}"
-        self._state[key] = packed
-        pieces[key] = unpack(packed)
-        if len(pieces) > MOST_PIECES:
-            rows = self._take_open(division)
-            self._state[key] = pack(rows)
-            self._open[division] = {key: rows}
-
-    def _take_open(self, division: str) -> pa.Table:
-        """Remove a division's open rows; gives them."""
-        pieces = self._open.pop(division, {})
-        for key in pieces:
-            del self._state[key]
-        return pa.concat_tables([UNDERSTOOD.empty_table(), *pieces.values()]).combine_chunks()
-
-    def _close(self, close: Close) -> Iterator[Message]:
+    def _close(self, close: Close, elsewhere: bytes) -> Iterator[Message]:
         closed: dict[str, pa.Table] = {}
-        for division in sorted({*self._divisions, *self._open}):
-            rows = self._take_open(division)
-            later = rows.filter(pc.greater(rows["bucket"], close.bucket))
-            if later.num_rows:
-                key = f"open\n{division}\n{0:012d}"
-                self._state[key] = pack(later)
-                self._open[division] = {key: later}
-                rows = rows.filter(pc.less_equal(rows["bucket"], close.bucket))
+        for division in sorted(self._divisions | self._open.names):
+            rows = self._open.close(division, close.bucket)
             if rows.num_rows or division in self._divisions:
                 closed[division] = rows
         if closed.keys() - self._divisions:
             self._divisions |= closed.keys()
             self._state["divisions"] = json.dumps(sorted(self._divisions)).encode()
-        tallies = [self._tally(division, rows, close.bucket) for division, rows in closed.items()]
+        shared = unpack(elsewhere)
+        tallies = [self._tally(division, rows, shared, close.bucket) for division, rows in closed.items()]
         tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
         if closed:
             self._turn += 1
@@ -132,11 +107,12 @@ class Tallier(Machine):
         yield Tallied(self._epoch, close, self._shard, self._turn, pack(tally))
         if closed:
             packed = {division: pack(rows) for division, rows in closed.items()}
-            yield ClosedRows(self._epoch, close, self._shard, self._turn, packed)
+            yield ClosedRows(self._epoch, close, self._shard, self._turn, packed, elsewhere)
 
-    def _tally(self, division: str, rows: pa.Table, bucket: int) -> pa.Table:
+    def _tally(self, division: str, rows: pa.Table, elsewhere: pa.Table, bucket: int) -> pa.Table:
         detection = self._rules.detection
-        laid_out = flow.lay_out(division, rows.to_batches(), self._remembered.get(division), detection)
+        remembered = self._remembered.get(division)
+        laid_out = flow.lay_out(division, rows.to_batches(), elsewhere, remembered, detection)
         self._remembered.put(division, laid_out.to_remember(bucket, detection.window))
         return laid_out.tally()
 
@@ -167,12 +143,13 @@ class Judge(Machine):
         rows, view = sorted(parts, key=lambda part: isinstance(part, View))
         assert isinstance(rows, ClosedRows)
         assert isinstance(view, View)
-        told = unpack(view.view).combine_chunks()
+        told, elsewhere = unpack(view.view).combine_chunks(), unpack(rows.elsewhere)
         found = []
         for division, packed in sorted(rows.rows.items()):
             laid_out = flow.lay_out(
                 division,
                 unpack(packed).to_batches(),
+                elsewhere,
                 self._remembered.get(division),
                 self._rules.detection,
             )

@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.live.messages import pack, unpack
 
 BLOCK_BYTES = 1 << 20
 """A larger value is kept in pieces of this size: engines copy a value whole whenever they touch it."""
+
+MOST_PIECES = 64
+"""Pieces of a name's open rows; more are made one."""
 
 State = MutableMapping[str, bytes]
 """A map that the engine holds and brings back after a failure; a `dict` where nothing need survive."""
@@ -89,6 +93,58 @@ class InTurn:
 
 def _waiting(number: int, part: int) -> str:
     return f"waiting/{number:012d}/{part:06d}"
+
+
+class OpenRows:
+    """Rows of buckets that are not closed yet by name, in the pieces they came in. schema: of the rows."""
+
+    def __init__(self, state: State, schema: pa.Schema) -> None:
+        self._state = state
+        self._nothing = schema.empty_table()
+        self._pieces: dict[str, dict[str, pa.Table]] = {}
+        for key in sorted(key for key in state if key.startswith("open\n")):
+            self._pieces.setdefault(key.split("\n")[1], {})[key] = unpack(state[key])
+
+    @property
+    def names(self) -> set[str]:
+        """Names that rows are kept of."""
+        return set(self._pieces)
+
+    def add(self, name: str, number: int, packed: bytes) -> None:
+        """Keep rows that `pack` gave. number: apart from that of any other piece that is kept, from 1."""
+        pieces = self._pieces.setdefault(name, {})
+        key = _open(name, number)
+        self._state[key] = packed
+        pieces[key] = unpack(packed)
+        if len(pieces) > MOST_PIECES:
+            rows = self._take_all(name)
+            self._state[key] = pack(rows)
+            self._pieces[name] = {key: rows}
+
+    def rows(self, name: str) -> pa.Table:
+        """The rows that are kept of a name."""
+        return pa.concat_tables([self._nothing, *self._pieces.get(name, {}).values()])
+
+    def close(self, name: str, bucket: int) -> pa.Table:
+        """Remove the rows up to a bucket; gives them."""
+        rows = self._take_all(name)
+        later = rows.filter(pc.greater(rows["bucket"], bucket))
+        if not later.num_rows:
+            return rows
+        key = _open(name, 0)
+        self._state[key] = pack(later)
+        self._pieces[name] = {key: later}
+        return rows.filter(pc.less_equal(rows["bucket"], bucket))
+
+    def _take_all(self, name: str) -> pa.Table:
+        rows = self.rows(name).combine_chunks()
+        for key in self._pieces.pop(name, {}):
+            del self._state[key]
+        return rows
+
+
+def _open(name: str, number: int) -> str:
+    return f"open\n{name}\n{number:012d}"
 
 
 class RememberedRows:

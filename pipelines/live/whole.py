@@ -1,4 +1,4 @@
-"""Machines that see the whole organisation: the root, and the chronicle of what was found."""
+"""Machines that see the whole organisation: its copies, the root, and the chronicle of what was found."""
 
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +12,60 @@ from pipelines import flow
 from pipelines.chronicle import Chronicle, theme_names
 from pipelines.flow import Rules
 from pipelines.live.machine import Machine, Taker, dump
-from pipelines.live.messages import AtRoot, Close, InShard, Message, OpenCells, Tallied, View, pack, unpack
-from pipelines.live.state import State, get_large, put_large
+from pipelines.live.messages import (
+    AtRoot,
+    Close,
+    InShard,
+    Listed,
+    Message,
+    MetElsewhere,
+    OpenCells,
+    Tallied,
+    View,
+    pack,
+    unpack,
+)
+from pipelines.live.state import OpenRows, RememberedRows, State, get_large, put_large
+from pipelines.stages.copies import COPIES, compare_copies
 from pipelines.stages.detect import RootState
 from pipelines.stages.explain import Signals, Telling
+
+_ALL = ""
+"""Name of the copies of all divisions."""
+
+
+class Copies(Machine):
+    """Compares the copies of all divisions, and tells each shard which were met elsewhere first."""
+
+    def __init__(self, state: State, rules: Rules, shards: int) -> None:
+        super().__init__(state)
+        self._rules = rules
+        self._shards = shards
+
+    def _number(self, message: Listed) -> int:
+        return message.number
+
+    def _complete(self, parts: Sequence[Listed]) -> bool:
+        return len(parts) == 1
+
+    def _load(self) -> None:
+        self._met = RememberedRows(self._state)
+        self._open = OpenRows(self._state, COPIES)
+
+    def _handle(self, parts: Sequence[Listed]) -> Iterator[Message]:
+        (listed,) = parts
+        self._open.add(_ALL, listed.number, listed.copies)
+        if listed.close is None:
+            return
+        closed = self._open.close(_ALL, listed.close.bucket)
+        window = self._rules.detection.window
+        elsewhere, met = compare_copies([closed], self._met.get(_ALL), window=window)
+        self._met.put(_ALL, met)
+        # As `messages.shard_of`.
+        shard_of = elsewhere["division"].to_numpy() % self._shards
+        for shard in range(self._shards):
+            mine = pack(elsewhere.filter(pa.array(shard_of == shard)))
+            yield MetElsewhere(self._epoch, listed.number, shard, mine)
 
 
 class Root(Machine):

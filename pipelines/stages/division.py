@@ -2,10 +2,12 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.schemas import FEATURE_TALLY
-from pipelines.stages.mentions import Fresh, Rows, count, fresh
+from pipelines.stages.copies import division_id
+from pipelines.stages.mentions import Elsewhere, Fresh, Rows, count, fresh
 from pipelines.stages.understand import UNDERSTOOD
 
 LAID_OUT = pa.schema(
@@ -23,8 +25,19 @@ _EVERYTHING = np.zeros(1, np.uint64)
 class Division:
     """One division's rows of a slice, the remembered ones first, laid out for counting."""
 
-    def __init__(self, name: str, rows: pa.Table, remembered: pa.Table, *, window: int) -> None:
-        """rows: UNDERSTOOD, of later buckets than those remembered. remembered: as `to_remember` gave it."""
+    def __init__(
+        self,
+        name: str,
+        rows: pa.Table,
+        remembered: pa.Table,
+        *,
+        window: int,
+        elsewhere: pa.Table | None = None,
+    ) -> None:
+        """rows: UNDERSTOOD, of later buckets than those remembered. remembered: as `to_remember` gave it.
+
+        elsewhere: ELSEWHERE of the rows, if other divisions were looked at; other divisions' own are left.
+        """
         self.name = name
         new = _canonical(rows)
         self.first_new = remembered.num_rows
@@ -45,7 +58,8 @@ class Division:
         known = Fresh(
             _one_array(remembered["mention_depths"]).flatten().to_numpy(), remembered["row_depth"].to_numpy()
         )
-        self.marks: Fresh = fresh(self.rows, window=window, known=known)
+        shared = _shared(understood["event_id"], name, elsewhere)
+        self.marks: Fresh = fresh(self.rows, window=window, known=known, elsewhere=shared)
         depths = pa.LargeListArray.from_arrays(pa.array(self.rows.offsets), pa.array(self.marks.mentions))
         columns = [*understood.columns, pa.array(self.marks.rows), depths]
         self.table = pa.table(columns, schema=LAID_OUT)
@@ -128,6 +142,19 @@ def _paths(perimeters: pa.ChunkedArray, division: str) -> tuple[NDArray[np.int32
     for row, path in enumerate(known):
         table[row, : len(chains[path])] = chains[path]
     return table[encoded.indices.to_numpy()], nodes
+
+
+def _shared(event_ids: pa.ChunkedArray, division: str, elsewhere: pa.Table | None) -> Elsewhere | None:
+    """The division's rows among ELSEWHERE; None where there is none."""
+    if elsewhere is None or not elsewhere.num_rows:
+        return None
+    mine = elsewhere.filter(pc.equal(elsewhere["division"], pa.scalar(division_id(division), pa.uint64())))
+    if not mine.num_rows:
+        return None
+    places = pc.index_in(event_ids, value_set=mine["event_id"].combine_chunks())
+    ever = np.flatnonzero(places.is_valid().to_numpy())
+    today = mine["today"].to_numpy()[places.drop_null().to_numpy()]
+    return Elsewhere(ever, ever[today])
 
 
 def _canonical(rows: pa.Table) -> pa.Table:

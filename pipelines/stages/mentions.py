@@ -2,7 +2,8 @@
 
 Rows are those of one division in canonical order, by (bucket, event id), the remembered ones first. A
 mention counts at every level of the tree down to the leaf, except where the same author (or a copy of the
-same text) said the same within the window under the same perimeter.
+same text) said the same within the window under the same perimeter. Where another division met the text
+first (`pipelines.stages.copies`), it counts nowhere.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,14 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Rows whose text another division met first: within the window, and of those, in the same bucket."""
+
+    ever: NDArray[np.int64]
+    today: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class Fresh:
     """Depth up to which a mention (row) says nothing new; it counts at deeper nodes. -1: new everywhere.
 
@@ -39,10 +48,12 @@ class Fresh:
     rows: NDArray[np.int8]
 
 
-def fresh(rows: Rows, *, window: int, known: Fresh | None = None) -> Fresh:
+def fresh(
+    rows: Rows, *, window: int, known: Fresh | None = None, elsewhere: Elsewhere | None = None
+) -> Fresh:
     """Find repetitions. window: buckets over which an author or a copy is remembered, at least 1.
 
-    known: what was found of the first rows, when they were all there were.
+    known: what was found of the first rows, when they were all there were. elsewhere: of the other rows.
     """
     mentions = np.full(rows.features.size, -1, np.int8)
     whole = np.full(rows.bucket.size, -1, np.int8)
@@ -50,6 +61,12 @@ def fresh(rows: Rows, *, window: int, known: Fresh | None = None) -> Fresh:
     if known is not None:
         first = known.rows.size
         mentions[: known.mentions.size], whole[:first] = known.mentions, known.rows
+    if elsewhere is not None:
+        leaves = (rows.paths >= 0).sum(axis=1).astype(np.int8) - np.int8(1)
+        whole[elsewhere.today] = leaves[elsewhere.today]
+        nowhere = np.full(rows.bucket.size, -1, np.int8)
+        nowhere[elsewhere.ever] = leaves[elsewhere.ever]
+        mentions = np.maximum(mentions, np.repeat(nowhere, np.diff(rows.offsets)))
     _repeats(
         first,
         rows.bucket,

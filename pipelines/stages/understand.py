@@ -98,7 +98,7 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
             sentiment[chosen] = moods(said, reader.weights[language])
         lengths[chosen] = np.diff(readings.offsets)
         features.add(chosen, readings.features, readings.offsets)
-    event_key = _first_word(events["event_id"])
+    event_key = first_words(events["event_id"])
     has_text = pc.greater(pc.binary_length(events["text"]), 0)
     columns = {
         "bucket": civil_days(effective_at(events).cast(pa.int64()).to_numpy(), reader.zone),
@@ -109,7 +109,7 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
         "voice": events["voice"],
         "person": np.where(
             events["author"].is_valid().to_numpy(zero_copy_only=False),
-            _first_word(pc.fill_null(events["author"], bytes(16))),
+            first_words(pc.fill_null(events["author"], bytes(16))),
             event_key,
         ),
         "copy": np.where(fingerprint == 0, event_key, fingerprint),
@@ -154,7 +154,7 @@ def languages(column: pa.Array, reader: Reader) -> NDArray[np.int64]:
     return filled
 
 
-def _first_word(ids: pa.Array) -> NDArray[np.uint64]:
+def first_words(ids: pa.Array) -> NDArray[np.uint64]:
     """The first eight bytes of 16-byte ids, as little-endian integers."""
     data = ids.buffers()[1]
     words = np.frombuffer(data, "<u8").reshape(-1, 2) if data is not None else np.empty((0, 2), np.uint64)

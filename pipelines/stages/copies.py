@@ -1,0 +1,109 @@
+"""copies: which texts that come in were met in another division first.
+
+A text sent everywhere at once, a routine template or a mass mailing, is one text. Within a division its
+copies count once (`pipelines.stages.mentions`); this compares the divisions. Of copies within the window of
+one another, in order of (bucket, event id), the first one stands, and those of other divisions after it say
+nothing new anywhere.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.features import feature_id
+from pipelines.stages.understand import first_words
+
+MET = pa.schema(
+    [
+        pa.field("bucket", pa.int32(), nullable=False),
+        pa.field("copy", pa.uint64(), nullable=False),
+        pa.field("division", pa.uint64(), nullable=False),
+    ]
+)
+"""Copies that divisions met, in order of bucket. division: `division_id`."""
+COPIES = pa.schema([*MET, pa.field("event_id", pa.binary(16), nullable=False)])
+ELSEWHERE = pa.schema(
+    [
+        pa.field("division", pa.uint64(), nullable=False),
+        pa.field("event_id", pa.binary(16), nullable=False),
+        pa.field("today", pa.bool_(), nullable=False),
+    ]
+)
+"""Events whose text another division met first. division: the event's own. today: in the same bucket."""
+
+
+class Compared(NamedTuple):
+    """elsewhere: ELSEWHERE, of the new copies. met: MET, what is to be remembered of all."""
+
+    elsewhere: pa.Table
+    met: pa.Table
+
+
+division_id = feature_id
+"""Number of a division's name, the same in every process."""
+
+
+def list_copies(division: str, rows: pa.RecordBatch) -> pa.Table:
+    """COPIES of a division's rows (UNDERSTOOD): those whose text is long enough to be known again."""
+    copy = rows["copy"].to_numpy()
+    known = np.flatnonzero(copy != first_words(rows["event_id"]))
+    taken = rows.select(["bucket", "copy", "event_id"]).take(pa.array(known))
+    numbers = np.full(known.size, division_id(division), np.uint64)
+    return pa.table([taken["bucket"], taken["copy"], numbers, taken["event_id"]], schema=COPIES)
+
+
+def compare_copies(listed: Iterable[pa.Table], met: pa.Table | None, *, window: int) -> Compared:
+    """Find what other divisions met first. Neither the order of the tables nor that of their rows counts.
+
+    listed: COPIES of buckets that are complete, all later than those of `met`. met: as it was given last,
+    None at the beginning. window: buckets over which a copy is remembered, at least 1.
+    """
+    met = MET.empty_table() if met is None else met
+    new = pa.concat_tables([COPIES.empty_table(), *listed]).combine_chunks()
+    if not new.num_rows:
+        return Compared(ELSEWHERE.empty_table(), met)
+    before = met.filter(pc.is_in(met["copy"], value_set=new["copy"].combine_chunks()))
+    before = before.append_column(COPIES.field("event_id"), pa.nulls(before.num_rows, pa.binary(16)))
+    elsewhere = _elsewhere(_repeated(pa.concat_tables([before, new])), window)
+    return Compared(elsewhere, _remember(met, new.select(MET.names), window))
+
+
+def _repeated(copies: pa.Table) -> pa.Table:
+    """Rows of copies that there are two of or more, in order of (copy, bucket, event id)."""
+    copy = copies["copy"].to_numpy()
+    order = np.argsort(copy, kind="stable")
+    same = np.diff(copy[order]) == 0
+    several = np.append(same, False) | np.insert(same, 0, False)
+    few = copies.take(pa.array(order[several]))
+    return few.sort_by([(name, "ascending") for name in ("copy", "bucket", "event_id")])
+
+
+def _elsewhere(copies: pa.Table, window: int) -> pa.Table:
+    """ELSEWHERE of rows in order of (copy, bucket, event id); rows without an event id were met before."""
+    bucket, copy, division = (copies[name].to_numpy() for name in MET.names)
+    # The nearest earlier row of another division stands before the run of rows of the same division.
+    other = _starts(copy, division) - 1
+    first = (other >= 0) & (copy[other] == copy) & (bucket[other] > bucket - window)
+    first &= copies["event_id"].is_valid().to_numpy()
+    chosen = np.flatnonzero(first)
+    today = bucket[other[chosen]] == bucket[chosen]
+    return pa.table([division[chosen], copies["event_id"].take(pa.array(chosen)), today], schema=ELSEWHERE)
+
+
+def _starts(*keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """For each row, the first of the rows around it that have the same keys."""
+    begins = np.ones(keys[0].size, np.bool_)
+    begins[1:] = np.logical_or.reduce([np.diff(key) != 0 for key in keys])
+    starts: NDArray[np.int64] = np.maximum.accumulate(np.where(begins, np.arange(begins.size), 0))
+    return starts
+
+
+def _remember(met: pa.Table, new: pa.Table, window: int) -> pa.Table:
+    """MET within the window of buckets after those of `new`."""
+    together = pa.concat_tables([met, new.sort_by("bucket")])
+    bucket = together["bucket"].to_numpy()
+    return together.slice(np.searchsorted(bucket, bucket[-1] + 1 - window, side="right")).combine_chunks()
