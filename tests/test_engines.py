@@ -35,7 +35,7 @@ STORES = [
 ]
 PLANTED = "e/sud/b"
 PLANTED_FROM = 100
-SENT_ON = (47, 48, 49)
+SENT_ON, REMINDED_ON = (47, 48, 49), (70, 88, 93)
 SMELL = Theme("smell", "Odeur", "Smell", "conformity", "none", "facilities", "complaint")
 FRENCH = Lexicon(
     "fr",
@@ -75,7 +75,7 @@ def syllables(chance: random.Random) -> str:
 def generated() -> Rows:
     """A hundred and twenty days of made-up words, and from day 100 a smell of ashes in one store.
 
-    On SENT_ON one notice a day is sent everywhere, and a reminder of the last one three weeks later.
+    On SENT_ON one notice a day is sent everywhere, and the last of them again on REMINDED_ON.
     """
     chance = random.Random(11)
     vocabulary = sorted({syllables(chance) for _ in range(250)})
@@ -130,15 +130,14 @@ def generated() -> Rows:
         if 60 <= day < 63:
             for _ in range(6):
                 add(day, "e/ouest/a", "Signez contre la taupe mécanique du square. " * 3, author=None)
-    for day in (*SENT_ON, SENT_ON[-1] + 21):
+    for day in (*SENT_ON, *REMINDED_ON):
+        number = "i" * min(len(SENT_ON), day - SENT_ON[0] + 1)
         for place in (*STORES, "e/nord", "e"):
-            add(day, place, notice(min(day, SENT_ON[-1])), author=None)
+            said = f"Les hirondelles nichent encore sous notre auvent numéro {number}"
+            add(day, place, said, author=None)
+    for place in STORES:
+        add(REMINDED_ON[-1], place, "Le ramonage des cheminées aura lieu mardi prochain", author=None)
     return rows
-
-
-def notice(day: int) -> str:
-    """What is sent everywhere on a day."""
-    return f"Les hirondelles nichent encore sous notre auvent numéro {'i' * (day - SENT_ON[0] + 1)}"
 
 
 ROWS = generated()
