@@ -4,21 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
+from dashboards import judged_plot
 from dashboards.evidence_words import WORDS, Words
-from dashboards.judged_plot import (
-    BAND,
-    DRAWN,
-    HATCHED,
-    Judged,
-    Scale,
-    Shape,
-    Time,
-    draw_band,
-    draw_withheld,
-    hatching,
-    round_step,
-    value_range,
-)
 from dashboards.svg import INK, LINE, RAISED, SOFT, TEXTS, document, label
 
 WIDTH = 520
@@ -30,12 +17,12 @@ _LETTER = 8.1
 
 
 def compact_plot(
-    days: Sequence[Judged],
+    days: Sequence[judged_plot.Judged],
     *,
     title: str,
     alert: str,
     raised: date,
-    shape: Shape,
+    shape: judged_plot.Shape,
     least: int,
     lang: str = "fr",
 ) -> str:
@@ -49,27 +36,27 @@ def compact_plot(
         raise ValueError("there are no days; a picture needs one at least")
     words, counts = WORDS[lang], shape != "points"
     height = _TOP + _PANEL + _FOOT
-    time = Time(days[0].day, days[-1].day, _LEFT, WIDTH - _RIGHT)
-    scale = Scale(*value_range(days, least, counts=counts), _TOP + _PANEL, _TOP)
+    time = judged_plot.Time(days[0].day, days[-1].day, _LEFT, WIDTH - _RIGHT)
+    scale = judged_plot.Scale(*judged_plot.value_range(days, least, counts=counts), _TOP + _PANEL, _TOP)
     withheld = counts and any(one.withheld for one in days)
     parts = [
-        hatching(),
+        judged_plot.hatching(),
         label(_LEFT, 24, title, _TEXT, INK, weight=600),
         *_legend(words, withheld=withheld, ordinary=any(one.low is not None for one in days)),
         *_values(scale, words, whole=counts),
         *_dates(time, words),
-        *draw_band(days, time, scale),
+        *judged_plot.draw_band(days, time, scale),
         *_mark(time.x(raised), alert),
-        *(draw_withheld(days, time, scale) if counts else ()),
-        *DRAWN[shape](days, time, scale, raised),
+        *(judged_plot.draw_withheld(days, time, scale) if counts else ()),
+        *judged_plot.DRAWN[shape](days, time, scale, raised),
     ]
     return document(parts, width=WIDTH, height=height, title=title)
 
 
 def _legend(words: Words, *, withheld: bool, ordinary: bool) -> Iterator[str]:
-    entries = [(TEXTS, words.observed), (BAND, words.usual if ordinary else words.expected)]
+    entries = [(TEXTS, words.observed), (judged_plot.BAND, words.usual if ordinary else words.expected)]
     if withheld:
-        entries.append((f"url(#{HATCHED})", words.few))
+        entries.append((f"url(#{judged_plot.HATCHED})", words.few))
     x = float(_LEFT)
     for colour, said in entries:
         yield f"<rect x='{x:.1f}' y='39' width='15' height='13' rx='2' fill='{colour}'/>"
@@ -77,8 +64,8 @@ def _legend(words: Words, *, withheld: bool, ordinary: bool) -> Iterator[str]:
         x += 21 + _LETTER * len(said) + 18
 
 
-def _values(scale: Scale, words: Words, *, whole: bool) -> Iterator[str]:
-    step = round_step(scale.high - scale.low)
+def _values(scale: judged_plot.Scale, words: Words, *, whole: bool) -> Iterator[str]:
+    step = judged_plot.round_step(scale.high - scale.low)
     step = max(step, 1.0) if whole else step
     number = math.ceil(scale.low / step)
     while number * step <= scale.high:
@@ -88,7 +75,7 @@ def _values(scale: Scale, words: Words, *, whole: bool) -> Iterator[str]:
         number += 1
 
 
-def _dates(time: Time, words: Words) -> Iterator[str]:
+def _dates(time: judged_plot.Time, words: Words) -> Iterator[str]:
     """Mondays, as many of them as there is room for."""
     mondays = [
         day

@@ -6,23 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from dashboards import judged_plot
 from dashboards.evidence_words import WORDS, Words
-from dashboards.judged_plot import (
-    BAND,
-    DRAWN,
-    HATCHED,
-    Judged,
-    Scale,
-    Shape,
-    Time,
-    draw_band,
-    draw_withheld,
-    hatching,
-    round_step,
-    runs,
-    uprights,
-    value_range,
-)
 from dashboards.svg import INK, LINE, QUIET, RAISED, SOFT, TEXTS, document, label, path
 
 _WIDTH, _LEFT, _RIGHT = 960, 96, 34
@@ -46,12 +31,12 @@ class Titles:
 
 
 def evidence_plot(
-    days: Sequence[Judged],
+    days: Sequence[judged_plot.Judged],
     titles: Titles,
     *,
     raised: date,
     learned_until: date | None,
-    shape: Shape,
+    shape: judged_plot.Shape,
     least: int,
     lang: str = "fr",
 ) -> str:
@@ -70,26 +55,26 @@ def evidence_plot(
     lower = top + _OBSERVED + _GAP
     height = lower + _EVIDENCE + _FOOT
     panels = [(top, top + _OBSERVED), (lower, lower + _EVIDENCE)]
-    time = Time(days[0].day, days[-1].day, _LEFT, _WIDTH - _RIGHT)
+    time = judged_plot.Time(days[0].day, days[-1].day, _LEFT, _WIDTH - _RIGHT)
     counts = shape != "points"
-    above = Scale(*value_range(days, least, counts=counts), top + _OBSERVED, top)
+    above = judged_plot.Scale(*judged_plot.value_range(days, least, counts=counts), top + _OBSERVED, top)
     ordinary = words.ordinary if any(one.low is not None for one in days) else words.expected
-    observed = [(TEXTS, words.observed), (BAND, ordinary)]
+    observed = [(TEXTS, words.observed), (judged_plot.BAND, ordinary)]
     if counts and any(one.withheld for one in days):
-        observed.append((f"url(#{HATCHED})", words.withheld.format(least=least)))
+        observed.append((f"url(#{judged_plot.HATCHED})", words.withheld.format(least=least)))
     highest = max([1.0, *(one.evidence or 0.0 for one in days), *(one.threshold or 0.0 for one in days)])
-    below = Scale(0.0, highest * 1.12, lower + _EVIDENCE, lower)
+    below = judged_plot.Scale(0.0, highest * 1.12, lower + _EVIDENCE, lower)
     parts = [
-        hatching(),
+        judged_plot.hatching(),
         *(label(16, 32 + _LINE_HEIGHT * row, line, 17, INK, weight=600) for row, line in enumerate(title)),
         label(16, 32 + _LINE_HEIGHT * len(title), titles.subtitle, 13, SOFT),
         *_dates(time, panels, words),
         *_values(above, titles.unit, words, whole=counts),
-        *draw_band(days, time, above),
+        *judged_plot.draw_band(days, time, above),
         *_rarities(below, words),
         *_mark(raised, titles.alert, time, panels),
-        *(draw_withheld(days, time, above) if counts else ()),
-        *DRAWN[shape](days, time, above, raised),
+        *(judged_plot.draw_withheld(days, time, above) if counts else ()),
+        *judged_plot.DRAWN[shape](days, time, above, raised),
         *_course(days, time, below),
         *_crossings(days, time, below, raised),
         *(_baseline(learned_until, titles.baseline, time, top + _OBSERVED) if learned_until else ()),
@@ -100,7 +85,7 @@ def evidence_plot(
     return document(parts, width=_WIDTH, height=height, title=titles.title)
 
 
-def _dates(time: Time, panels: Sequence[tuple[int, int]], words: Words) -> Iterator[str]:
+def _dates(time: judged_plot.Time, panels: Sequence[tuple[int, int]], words: Words) -> Iterator[str]:
     """A thin line at each date that is written. panels: top and bottom of each."""
     days = (time.last - time.first).days + 1
     for number in range(days):
@@ -111,13 +96,13 @@ def _dates(time: Time, panels: Sequence[tuple[int, int]], words: Words) -> Itera
             written = day.weekday() == 0 and (days <= _FEW_DAYS or day.isocalendar().week % 2 == 0)
         if written:
             x = time.x(day)
-            yield uprights(x, panels, f"stroke='{LINE}'")
+            yield judged_plot.uprights(x, panels, f"stroke='{LINE}'")
             yield label(x, panels[-1][1] + 20, words.date.format(day=day), 12, SOFT, anchor="middle")
 
 
-def _values(scale: Scale, unit: str, words: Words, *, whole: bool) -> Iterator[str]:
+def _values(scale: judged_plot.Scale, unit: str, words: Words, *, whole: bool) -> Iterator[str]:
     yield label(_WIDTH - _RIGHT, scale.top - 14, unit, 12, SOFT, anchor="end")
-    step = round_step(scale.high - scale.low)
+    step = judged_plot.round_step(scale.high - scale.low)
     step = max(step, 1.0) if whole else step
     number = math.ceil(scale.low / step)
     while number * step <= scale.high:
@@ -127,7 +112,7 @@ def _values(scale: Scale, unit: str, words: Words, *, whole: bool) -> Iterator[s
         number += 1
 
 
-def _rarities(scale: Scale, words: Words) -> Iterator[str]:
+def _rarities(scale: judged_plot.Scale, words: Words) -> Iterator[str]:
     """A line each power of ten that evidence may reach, a few of them named."""
     powers = math.floor(scale.high / math.log(10))
     every = max(1, math.ceil(powers / _MOST_TICKS))
@@ -148,19 +133,23 @@ def _raised_digits(power: int) -> str:
     return str(power).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _course(days: Sequence[Judged], time: Time, scale: Scale) -> Iterator[str]:
+def _course(
+    days: Sequence[judged_plot.Judged], time: judged_plot.Time, scale: judged_plot.Scale
+) -> Iterator[str]:
     """Evidence as an area under a line, and the threshold, which follows how much is tested."""
-    for run in runs(days, "evidence"):
+    for run in judged_plot.runs(days, "evidence"):
         points = [(time.x(one.day), scale.y(one.evidence or 0.0)) for one in run]
         area = [(points[0][0], scale.bottom), *points, (points[-1][0], scale.bottom)]
         yield path(area, fill=_EVIDENCE_COLOUR, fill_opacity=0.14)
         yield path(points, fill="none", stroke=_EVIDENCE_COLOUR, stroke_width=2, stroke_linejoin="round")
-    for run in runs(days, "threshold"):
+    for run in judged_plot.runs(days, "threshold"):
         points = [(time.x(one.day), scale.y(one.threshold or 0.0)) for one in run]
         yield path(points, fill="none", stroke=RAISED, stroke_width=1.6, stroke_dasharray="6 4")
 
 
-def _crossings(days: Sequence[Judged], time: Time, scale: Scale, raised: date) -> Iterator[str]:
+def _crossings(
+    days: Sequence[judged_plot.Judged], time: judged_plot.Time, scale: judged_plot.Scale, raised: date
+) -> Iterator[str]:
     for one in days:
         if one.raised and one.evidence is not None:
             fill = RAISED if one.day == raised else "#ffffff"
@@ -170,15 +159,17 @@ def _crossings(days: Sequence[Judged], time: Time, scale: Scale, raised: date) -
             )
 
 
-def _mark(raised: date, alert: str, time: Time, panels: Sequence[tuple[int, int]]) -> Iterator[str]:
+def _mark(
+    raised: date, alert: str, time: judged_plot.Time, panels: Sequence[tuple[int, int]]
+) -> Iterator[str]:
     x, top = time.x(raised), panels[0][0]
-    yield uprights(x, panels, f"class='alert' stroke='{RAISED}' stroke-width='1.5'")
+    yield judged_plot.uprights(x, panels, f"class='alert' stroke='{RAISED}' stroke-width='1.5'")
     at_left = x > _WIDTH / 2
     anchor, beside = ("end", x - 7) if at_left else ("start", x + 7)
     yield label(beside, top + 8, alert, 13, RAISED, weight=600, anchor=anchor)
 
 
-def _baseline(until: date, words: str, time: Time, y: float) -> Iterator[str]:
+def _baseline(until: date, words: str, time: judged_plot.Time, y: float) -> Iterator[str]:
     """A bracket under the days that the expected was learned from."""
     left, right = _LEFT + 2, time.x(until) + time.width / 2
     if right > left:

@@ -13,6 +13,7 @@ from pipelines.flow import Rules, Shard
 from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.episodes import Episodes, follow
 from pipelines.stages.explain import Signals, Telling, explain
+from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
 from pipelines.stages.watch import Watch, watch
@@ -38,15 +39,21 @@ class Chronicle:
 
         themes: key of each theme, by id. last: bucket to go on to, complete though nothing came.
         """
-        corroborate([shard.found], self.stories, rules.detection)
-        findings = watch(shard.cells, self.watched, rules.detection, themes, last=last)
+        corroborate([shard.found], self.stories, rules.detection, rules.teaching)
+        findings = watch(
+            shard.cells, self.watched, rules.detection, themes, last=last, teaching=rules.teaching
+        )
         births = [(story.owner, story.born.bucket) for story in self.stories.stories]
         follow(findings, self.episodes, births, window=rules.detection.window)
 
-    def tell(self, log: EventLog, telling: Telling, *, last_bucket: int) -> Signals:
+    def tell(
+        self, log: EventLog, telling: Telling, *, last_bucket: int, teaching: Teaching = NOTHING_TAUGHT
+    ) -> Signals:
         """The signals, with the texts that carry them. last_bucket: the last one taken in."""
-        live_from, told = live_from_of(log), self.stories.stories
-        signals = explain(told, log.take, telling, last_bucket=last_bucket, live_from=live_from)
+        live_from, told, weights = live_from_of(log), self.stories.stories, teaching.at(last_bucket + 1)
+        signals = explain(
+            told, log.take, telling, last_bucket=last_bucket, live_from=live_from, weights=weights
+        )
         others = tell(
             self.episodes.all,
             told,
@@ -54,6 +61,7 @@ class Chronicle:
             telling,
             last_bucket=last_bucket,
             live_from=live_from,
+            weights=weights,
         )
         return signals.and_those(others)
 

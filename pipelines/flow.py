@@ -8,7 +8,7 @@ files, for an engine that runs a log slice by slice (`pipelines.plain`, `pipelin
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ from pipelines.stages.division import LAID_OUT, Division
 from pipelines.stages.finds import Found
 from pipelines.stages.probe import Probe, Probing
 from pipelines.stages.tally import CELLS, cells, root_cells
+from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 from pipelines.stages.understand import UNDERSTOOD, Reader, understand
 
 BATCH_ROWS = 16_384
@@ -39,11 +40,22 @@ BATCH_ROWS = 16_384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What judging depends on besides the rows. probes: what to show of it besides what it finds."""
+    """What judging depends on besides the rows. teaching: what managers made of signals, as far as the log
+    was read. probes: what to show of it besides what it finds.
+    """
 
     root: str
     detection: Detection
+    teaching: Teaching = NOTHING_TAUGHT
     probes: tuple[Probe, ...] = ()
+
+    def taught(self, teaching: Teaching) -> "Rules":
+        """These rules with what the log teaches by now."""
+        return replace(self, teaching=teaching)
+
+    def probing(self) -> Probing:
+        """What the probes ask for, nothing gathered yet."""
+        return Probing(self.probes, self.detection, self.teaching)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +116,8 @@ def judge_root(tallies: Iterable[pa.Table], state: RootState | None, rules: Rule
     """Sum the tallies and judge them at the root. Changes `state`; None: the root has heard nothing yet."""
     state = state or RootState(rules.detection.estimator())
     tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
-    probing = Probing(rules.probes, rules.detection)
-    view, candidates = detect_root(tally, state, rules.root, rules.detection, probing)
+    probing = rules.probing()
+    view, candidates = detect_root(tally, state, rules.root, rules.detection, probing, rules.teaching)
     return JudgedRoot(view, Found(candidates, SUPPORT.empty_table(), probing.table()), state)
 
 
@@ -117,8 +129,8 @@ def judge_division(
     Changes `tree`; None: the division has heard nothing yet.
     """
     tree = tree or EmergenceTree(rules.detection.estimator())
-    probing = Probing(rules.probes, rules.detection)
-    found = detect_division(division, view, tree, rules.root, rules.detection, probing)
+    probing = rules.probing()
+    found = detect_division(division, view, tree, rules.root, rules.detection, probing, rules.teaching)
     last = last_bucket(division, view)
     remembered = None if last is None else division.to_remember(last, rules.detection.window)
     return JudgedDivision(Shard(found, cells(division.new_rows)), tree, remembered)

@@ -73,6 +73,6 @@ def probe_log(
         tables.append(shard.found.probed)
         if series:
             end = plan.last_bucket if number == len(slices) - 1 else None
-            found += watch(shard.cells, watched, plan.detection, themes, last=end)
+            found += watch(shard.cells, watched, plan.detection, themes, last=end, teaching=plan.teaching)
     raised = frozenset(one for one in found if one in watched.asked)
     return Probed(pa.concat_tables(tables).sort_by(_ORDER), watched.shown, raised)

@@ -22,6 +22,7 @@ from pipelines.flow import BATCH_ROWS, Shard
 from pipelines.settings import Settings
 from pipelines.stages.explain import Signals, Telling
 from pipelines.stages.probe import Probe
+from pipelines.stages.teaching import Teaching
 from pipelines.stages.understand import Reader
 from pipelines.steps import Plan, Step, discard, keep_reader
 
@@ -78,7 +79,7 @@ def replay(
         chronicle.take_in(shard, plan, themes, last=last)
         cells.append(write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
         events += texts_in(shard.cells, plan.root)
-    signals = chronicle.tell(log, telling, last_bucket=plan.last_bucket)
+    signals = chronicle.tell(log, telling, last_bucket=plan.last_bucket, teaching=plan.teaching)
     return Replayed(signals, cells, events, closed, digest(signals), log.head_hash or "")
 
 
@@ -105,6 +106,7 @@ def make_plan(
     plan = Plan(
         root=settings.organisation.root,
         detection=settings.stages,
+        teaching=Teaching.of(log.manifests(), zone=reader.zone, place_of=reader.place_of),
         probes=tuple(probes),
         log=log,
         work=work,

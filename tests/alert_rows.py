@@ -81,13 +81,14 @@ def row(number: int = 1, **values: Any) -> dict[str, Any]:
 
 
 def told_of(made: Any, number: int = 1, **values: Any) -> dict[str, Any]:
-    """A signal to put into the store, with what explains it."""
+    """A signal to put into the store, with what explains it; explained: what more does."""
     explanation = {
         "terms": {"badge": 4.0},
         "threshold": 9.0,
         "judged_at": LILLE,
         "since": "2024-03-02",
         "part_of": values.pop("part_of", None),
+        **values.pop("explained", {}),
     }
     plain = {"status": "open", "min_authors": 3, "explanation": json.dumps(explanation)}
     signal: dict[str, Any] = made.signal(number, **(plain | values))

@@ -50,7 +50,8 @@ def filled(store: Store, made: ModuleType, published_events: ModuleType) -> Stor
             status="open",
             dimension="trust",
             owning_function="logistics",
-            explanation='{"threshold": 9.5, "strongest_evidence": 12.0}',
+            explanation='{"threshold": 9.5, "strongest_evidence": 12.0, "taught": '
+            '{"dismissed": 3, "confirmed": 0, "times": 4.0, "since": "2024-01-12"}}',
         )
         for number, kind in enumerate(KINDS, start=1)
     ]

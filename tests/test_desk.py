@@ -19,6 +19,8 @@ from connectors.alerts.links import UNSUBSCRIBE_DAYS, LinkError, Links
 from connectors.alerts.subscriptions import Subscriptions
 from connectors.alerts.verdicts import Verdicts
 from connectors.errors import AlertError, LogError
+from connectors.log import About, LogWriter, inbox
+from connectors.log.decisions import verdict_of
 from connectors.secret import Secret
 from connectors.store import Store, open_store
 from dashboards.desk.app import Desk, make_app
@@ -318,6 +320,25 @@ def test_a_verdict_goes_to_the_logs_inbox_without_a_name_and_nothing_is_kept_whe
         "confirm",
         "resolve",
     ]
+
+
+def test_a_verdict_says_what_the_signal_was_about_and_the_page_what_it_taught(
+    desk: Opened, told: Any, store: Store, alerts: ModuleType, tmp_path: Path
+) -> None:
+    subjects = ("00000000000000ab", "00000000000000ff")
+    taught = {"dismissed": 3, "confirmed": 0, "times": 4.0, "since": "2024-03-12"}
+    told(explained={"subjects": subjects, "taught": taught})
+    page = unescape(desk.browser.get(desk.link(desk.subscribe())).text)
+    assert "Écarté 3 fois ici : il faut 4 fois plus de preuves depuis le 12/03/2024." in page
+    actions = Actions(store, Verdicts(tmp_path, alerts.SECRET))
+    actions.act(f"{1:032x}", "dismiss", actor="Zoé", comment=None, via="command", now=alerts.NOW)
+    with LogWriter(tmp_path, now=lambda: alerts.NOW) as log:
+        (decided,) = inbox.answer(log, lambda _: None)
+    assert decided.decision is not None
+    verdict = verdict_of(decided.decision)
+    assert verdict is not None
+    assert verdict.about == About(alerts.LILLE, "emergence", subjects)
+    assert verdict.judged_at == alerts.NOW
 
 
 def test_actions_are_added_and_never_changed(

@@ -11,7 +11,13 @@ from pipelines.cli.signal_text import print_signal
 T0 = datetime(2026, 3, 4, 8, 30, tzinfo=UTC)
 
 
-def shown(capsys: pytest.CaptureFixture[str], *, terms: dict[str, float], channel: str | None) -> list[str]:
+def shown(
+    capsys: pytest.CaptureFixture[str],
+    *,
+    terms: dict[str, float],
+    channel: str | None,
+    taught: dict[str, Any] | None = None,
+) -> list[str]:
     row: dict[str, Any] = {
         "signal_id": "ab" * 16,
         "perimeter": "mag/lille",
@@ -25,7 +31,7 @@ def shown(capsys: pytest.CaptureFixture[str], *, terms: dict[str, float], channe
         "first_seen": T0,
         "last_seen": T0,
         "evidence": 12.0,
-        "explanation": {"threshold": 11.0, "terms": terms, "part_of": None},
+        "explanation": {"threshold": 11.0, "terms": terms, "part_of": None, "taught": taught},
         "channels": {"email": None, "survey": 5},
         "voices": {"customer": 7},
         "min_authors": 5,
@@ -50,3 +56,9 @@ def test_a_signal_without_terms_has_no_table_of_terms(capsys: pytest.CaptureFixt
     lines = shown(capsys, terms={}, channel="survey")
     assert lines[-1] == "2026-03-04 08:30 UTC Lille, survey (customer): Ça bipe."
     assert "term evidence" not in lines
+
+
+def test_what_verdicts_taught_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    taught = {"dismissed": 3, "confirmed": 0, "times": 4.0, "since": "2026-03-12"}
+    lines = shown(capsys, terms={}, channel="survey", taught=taught)
+    assert "Écarté 3 fois ici : il faut 4 fois plus de preuves depuis le 12/03/2026." in lines

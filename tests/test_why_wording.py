@@ -75,9 +75,9 @@ def test_what_is_not_known_is_not_said() -> None:
         (GAP, 0.6, 0.0, "With a gap of about 0.30 between"),
         (NO_TEXT, 0.9, 0.3, "With about 60% of answers"),
         # 12 ln(12/36) + 24 = 10.82, a quarter 2.70: 23 ln(23/36) + 13 = 2.696 is less, 22's 3.17 is more.
-        (SILENCE, 12.0, 36.0, "With about 23 text(s) there"),
+        (SILENCE, 12.0, 36.0, "With about 23 texts there"),
         # 16, a quarter 4: 7 ln(7/16) + 9 = 3.21 is less, 6's 4.12 is more.
-        (BLIND_SPOT, 0.0, 16.0, "With about 7 mention(s) by"),
+        (BLIND_SPOT, 0.0, 16.0, "With about 7 mentions by"),
         (UNUSUAL_DAY, 50.0, 20.0, "With differences about 50% smaller there"),
     ],
 )
@@ -195,3 +195,12 @@ def test_people_add_up_over_the_episode_and_begin_anew_after_the_alert() -> None
     assert [one.evidence is None for one in days] == [one.observed is None for one in days]
     assert [one.expected for one in days] == pytest.approx([0.1, 0.1, 0.1, 0.2, 0.3, 0.4, 0.1, 0.2])
     assert [one.low is None for one in days] == [True, True, *[False] * 6]
+
+
+def test_one_text_is_one() -> None:
+    """1 ln(1/4) + 3 = 1.61 is under 20/12 = 1.67, none at all, 4, is not."""
+    grounds = replace(
+        GROUNDS, kind=SILENCE, observed=0.0, expected=4.0, evidence=12.0, threshold=5.0, fewer=None
+    )
+    assert why_fr(grounds, "").cleared == "Avec environ 1 texte, il n'y aurait pas eu d'alerte."
+    assert why_en(grounds, "").cleared == "With about 1 text there would have been no alert."

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from psycopg.rows import dict_row
 
-from connectors.alerts.verdicts import Verdicts
+from connectors.alerts.verdicts import Verdicts, about_of_signal
 from connectors.errors import AlertError
 from connectors.store import Store
 
@@ -67,7 +67,9 @@ class Actions:
             kept = bool(connection.execute(_ACT, row).rowcount)
             if kept and self._verdicts is not None:
                 # Before the store commits: killed here, the log has a verdict that is given again.
-                self._verdicts.ask(signal_id, action, actor=who, now=now)
+                signal = self._store.signal(signal_id)
+                about = None if signal is None else about_of_signal(signal)
+                self._verdicts.ask(signal_id, action, actor=who, now=now, about=about)
             return kept
 
     def of(self, signal_id: str) -> list[dict[str, Any]]:

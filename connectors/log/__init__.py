@@ -1,6 +1,6 @@
 """The event log: append-only, hash-chained, the only source for detection. Format: docs/event-log.md."""
 
-from connectors.log.decisions import InForce, Verdict
+from connectors.log.decisions import About, InForce, Verdict
 from connectors.log.ids import KnownIds
 from connectors.log.manifest import Decision, Load, Manifest, RowGroup, Segment
 from connectors.log.plan import Part, Piece, Slice
@@ -9,6 +9,7 @@ from connectors.log.verify import Finding
 from connectors.log.writer import LogWriter
 
 __all__ = [
+    "About",
     "Decision",
     "EventLog",
     "Finding",

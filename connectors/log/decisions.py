@@ -5,12 +5,12 @@ for every bucket that begins then or after: it takes effect at the next bucket.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from connectors.log.layout import EPOCH
+from connectors.log.layout import EPOCH, from_iso, to_iso
 from connectors.log.manifest import Decision, Manifest
 
 SETTINGS = "settings"
@@ -22,17 +22,43 @@ VERDICT = "verdict"
 
 Judgement = Literal["confirm", "dismiss"]
 
+MOST_SUBJECTS = 32
+"""Subjects that a verdict is about, at most."""
+_LONGEST = 400
+
 _HEX_32 = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What a judged signal was about, as the store told of it: enough to know the like of it again.
+
+    perimeter: its owner. subjects: keys that the detection of its kind gives, no texts.
+    """
+
+    perimeter: str
+    kind: str
+    subjects: tuple[str, ...]
+
+    def payload(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {"perimeter": self.perimeter, "kind": self.kind, "subjects": list(self.subjects)}
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """A manager's judgement of a signal. by: pseudonym, 32 hexadecimal digits; None where not kept."""
+    """A manager's judgement of a signal. by: pseudonym, 32 hexadecimal digits; None where not kept.
+
+    about: None in logs that were written before verdicts taught. judged_at: when the manager judged; None
+    where that was not kept either.
+    """
 
     signal_id: str
     judgement: Judgement
     effective: datetime | None
     by: str | None = None
+    about: About | None = None
+    judged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +74,60 @@ class InForce:
     skipped: Mapping[int, str] = field(default_factory=dict)
 
 
-def verdict_payload(signal_id: str, judgement: str, by: str | None) -> dict[str, Any]:
-    """The payload of a verdict. Raises ValueError for an id, a judgement or a pseudonym of another form."""
+def verdict_payload(
+    signal_id: str,
+    judgement: str,
+    by: str | None,
+    about: About | None = None,
+    judged_at: datetime | None = None,
+) -> dict[str, Any]:
+    """The payload of a verdict; arguments as in `Verdict`. Raises ValueError where one has another form."""
     if not _HEX_32.fullmatch(signal_id):
         raise ValueError(f"signal_id is {signal_id!r}; it must be 32 hexadecimal digits")
     if judgement not in get_args(Judgement):
         raise ValueError(f"judgement is {judgement!r}; it must be one of {', '.join(get_args(Judgement))}")
     if by is not None and not _HEX_32.fullmatch(by):
         raise ValueError("by must be a pseudonym of 32 hexadecimal digits: no name enters the log")
-    return {"signal_id": signal_id, "judgement": judgement, "by": by}
+    payload: dict[str, Any] = {"signal_id": signal_id, "judgement": judgement, "by": by}
+    if about is not None:
+        _check_about(about)
+        payload["about"] = about.payload()
+    if judged_at is not None:
+        payload["judged_at"] = to_iso(judged_at)
+    return payload
+
+
+def verdict_of(decision: Decision) -> Verdict | None:
+    """The verdict that a decision is; None for decisions of another kind."""
+    if decision.kind != VERDICT:
+        return None
+    payload = decision.payload
+    judged_at = payload.get("judged_at")
+    return Verdict(
+        payload["signal_id"],
+        payload["judgement"],
+        decision.effective,
+        payload.get("by"),
+        about_of(payload.get("about")),
+        None if judged_at is None else from_iso(judged_at),
+    )
+
+
+def about_of(payload: Mapping[str, Any] | None) -> About | None:
+    """What `About.payload` gave; None of None."""
+    if payload is None:
+        return None
+    return About(payload["perimeter"], payload["kind"], tuple(payload["subjects"]))
+
+
+def _check_about(about: About) -> None:
+    words: Sequence[object] = (about.perimeter, about.kind, *about.subjects)
+    if not all(isinstance(word, str) and 0 < len(word) <= _LONGEST for word in words):
+        raise ValueError(
+            f"about must name a perimeter, a kind and subjects of 1 to {_LONGEST} characters each"
+        )
+    if len(about.subjects) > MOST_SUBJECTS:
+        raise ValueError(f"about has {len(about.subjects)} subjects; it must have {MOST_SUBJECTS} at most")
 
 
 def skip_payload(seq: int, reason: str) -> dict[str, Any]:
@@ -85,10 +156,7 @@ def in_force(decisions: Iterable[Manifest], start: datetime) -> InForce:
         payload = decision.payload
         if decision.kind == SETTINGS:
             settings = payload
-        elif decision.kind == VERDICT:
-            verdict = Verdict(
-                payload["signal_id"], payload["judgement"], decision.effective, payload.get("by")
-            )
+        elif verdict := verdict_of(decision):
             verdicts[verdict.signal_id] = verdict
         elif skip := skipped_by(decision):
             skipped[skip[0]] = skip[1]

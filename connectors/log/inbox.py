@@ -12,22 +12,30 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from connectors.errors import LogError
-from connectors.log.decisions import SKIP, VERDICT, verdict_payload
+from connectors.log.decisions import SKIP, VERDICT, About, about_of, verdict_payload
 from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
-from connectors.log.layout import INBOX, to_iso
+from connectors.log.layout import INBOX, from_iso, to_iso
 from connectors.log.manifest import Manifest
 from connectors.log.writer import LogWriter
 
 _REFUSED = ".refused"
 
 
-def ask_verdict(log: Path, signal_id: str, judgement: str, *, by: str | None, now: datetime) -> str:
+def ask_verdict(
+    log: Path,
+    signal_id: str,
+    judgement: str,
+    *,
+    by: str | None,
+    now: datetime,
+    about: About | None = None,
+) -> str:
     """Ask the writer of the log in a folder for a verdict; the key of the request, durable at return.
 
     now: when the manager judged, aware. Asking the same again, with the same time, changes nothing.
     Raises ValueError as `LogWriter.verdict` does, LogError where the folder cannot be written.
     """
-    return _ask(log, VERDICT, verdict_payload(signal_id, judgement, by), now)
+    return _ask(log, VERDICT, verdict_payload(signal_id, judgement, by, about), now)
 
 
 def ask_skip(log: Path, seq: int) -> str:
@@ -67,7 +75,16 @@ def _decide(
 ) -> list[Manifest]:
     payload, note = request["payload"], {"request": key}
     if request["kind"] == VERDICT:
-        return [log.verdict(payload["signal_id"], payload["judgement"], by=payload.get("by"), note=note)]
+        asked_at = request.get("asked_at")
+        verdict = log.verdict(
+            payload["signal_id"],
+            payload["judgement"],
+            by=payload.get("by"),
+            about=about_of(payload.get("about")),
+            judged_at=None if asked_at is None else from_iso(asked_at),
+            note=note,
+        )
+        return [verdict]
     if request["kind"] != SKIP:
         raise ValueError(f"decisions of kind {request['kind']!r} cannot be asked for")
     try:

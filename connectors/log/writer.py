@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from connectors.errors import LogError
 from connectors.log import layout
 from connectors.log.chain import Chain
-from connectors.log.decisions import SKIP, VERDICT, skip_payload, verdict_payload
+from connectors.log.decisions import SKIP, VERDICT, About, skip_payload, verdict_payload
 from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
 from connectors.log.files import LogFiles
 from connectors.log.lock import WriterLock
@@ -149,14 +149,21 @@ class LogWriter:
         return self._commit("decision", decision=decision, note=note)
 
     def verdict(
-        self, signal_id: str, judgement: str, *, by: str | None = None, note: Mapping[str, Any] | None = None
+        self,
+        signal_id: str,
+        judgement: str,
+        *,
+        by: str | None = None,
+        about: About | None = None,
+        judged_at: datetime | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> Manifest:
         """Record what a manager made of a signal: `confirm` or `dismiss`, in force from the next bucket on.
 
-        signal_id: 32 hexadecimal digits. by: the manager's pseudonym, of the same form; never a name.
-        ValueError for another form.
+        signal_id: 32 hexadecimal digits. by: the manager's pseudonym, of the same form; never a name. about:
+        what it teaches of. ValueError for another form.
         """
-        return self.decide(VERDICT, verdict_payload(signal_id, judgement, by), note=note)
+        return self.decide(VERDICT, verdict_payload(signal_id, judgement, by, about, judged_at), note=note)
 
     def skip(
         self, seq: int, *, say: Callable[[str], None], note: Mapping[str, Any] | None = None

@@ -23,6 +23,7 @@ def board(lang: Lang) -> Board:
             Row(4, _figures(say)),
             Row(4, _delays(say)),
             Row(9, [(_by_week(say), 10), (_states(say), 7), (_owners(say), 7)]),
+            Row(7, [(_taught(say, lang), 24)]),
             Row(10, [(_open(say, lang), 24)]),
             footer(say),
         ],
@@ -212,6 +213,46 @@ def _owners(say: Say) -> AnyPanel:
                count(*) AS signals
         FROM vigie_boards.signal WHERE {RAISED} GROUP BY 1 ORDER BY 2 DESC, 1
         """,
+    )
+
+
+def _taught(say: Say, lang: Lang) -> AnyPanel:
+    what, place, times = say("signal", "signal"), say("périmètre", "perimeter"), say("preuves", "evidence")
+    dismissed, confirmed, since = (
+        say("écarté", "dismissed"),
+        say("confirmé", "confirmed"),
+        say("depuis", "since"),
+    )
+    return rows(
+        Look(
+            say("Ce que les réponses ont appris", "What the answers taught"),
+            say(
+                "Combien de fois un sujet a été écarté ou confirmé sur un périmètre et au-dessus, et combien de "
+                "fois plus ou moins de preuves il y demande depuis.",
+                "How often a subject was dismissed or confirmed at a perimeter and above it, and how many times "
+                "the evidence it needs there since.",
+            ),
+        ),
+        f"""
+        SELECT signal_id, label AS "{what}", perimeter_name AS "{place}", dismissed AS "{dismissed}",
+               confirmed AS "{confirmed}", times AS "{times}", to_char(since, 'YYYY-MM-DD') AS "{since}"
+        FROM vigie_boards.taught WHERE {WITHIN} ORDER BY since DESC, signal_id LIMIT 100
+        """,
+        {
+            "signal_id": Column(hidden=True),
+            what: Column(
+                wraps=True,
+                link=(
+                    say("Voir ce qui le porte", "See what carries it"),
+                    address("signal", lang, signal="${__data.fields.signal_id}"),
+                ),
+            ),
+            place: Column(width=160),
+            dismissed: Column(width=100, decimals=0),
+            confirmed: Column(width=100, decimals=0),
+            times: Column(width=130, decimals=1, unit="prefix:× "),
+            since: Column(width=120),
+        },
     )
 
 

@@ -13,6 +13,7 @@ from connectors.alerts.plan import may_be_shown
 from connectors.alerts.subscription import Subscription
 from dashboards.desk.words import Words
 from dashboards.evidence_words import SHOWN_TIMES, UNITS
+from dashboards.taught_words import taught_words
 
 _BILLION = 9
 _ABSENCE = "silence"
@@ -40,7 +41,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A signal in words. people: None for a silence, which nobody writes. facts: label and value of each."""
+    """A signal in words. people: None for a silence, which nobody writes. facts: label and value of each.
+
+    taught: what verdicts about the like of it taught; empty of none.
+    """
 
     signal_id: str
     label: str
@@ -63,6 +67,7 @@ class Shown:
     state: str
     state_word: str
     history: Sequence[Done]
+    taught: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,7 @@ def show(
             )
             for row in history
         ),
+        taught=taught_words(signal["explanation"].get("taught"), words.lang, words.date),
     )
 
 

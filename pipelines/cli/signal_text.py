@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from dashboards.taught_words import taught_words
 from pipelines.cli.options import Lang
 from pipelines.cli.output import notice, plural, print_table, shown
 
@@ -63,6 +64,9 @@ def print_signal(
     typer.echo(shown(row[f"sentence_{lang}"]))
     typer.echo()
     print_table({"": "left", " ": "wrap"}, list(_figures(row, names)))
+    if said := taught_words(row["explanation"].get("taught"), lang):
+        typer.echo(said)
+        typer.echo()
     terms = sorted(row["explanation"]["terms"].items(), key=lambda item: (-item[1], item[0]))
     if terms:
         print_table({"term": "left", "evidence": "right"}, [(term, f"{value:.1f}") for term, value in terms])

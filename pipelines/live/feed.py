@@ -6,7 +6,7 @@ a segment set aside, a new generation), a new epoch begins: the log is read agai
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from connectors.log.decisions import skipped_by
 from connectors.log.layout import to_us
 from pipelines.live.messages import Close, Parcel
 from pipelines.replay import SLICE_ROWS, last_closed_bucket
+from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 
 _NEVER = -(1 << 30)
 """A bucket before all others."""
@@ -58,17 +59,27 @@ class Position:
 class Feed:
     """Reads the log from a position on. ends: take the log as it is, and close what a replay would close;
     otherwise a live part is awaited, and the last days stay open as long as it may reach back to them.
+    place_of: where a perimeter stands today.
     """
 
     def __init__(
-        self, log: EventLog, position: Position, *, zone: str, slice_rows: int = SLICE_ROWS, ends: bool
+        self,
+        log: EventLog,
+        position: Position,
+        *,
+        zone: str,
+        place_of: Callable[[str], str],
+        slice_rows: int = SLICE_ROWS,
+        ends: bool,
     ) -> None:
         self.position = position
         self._log = log
         self._zone = zone
         self._slice_rows = slice_rows
         self._ends = ends
+        self._place_of = place_of
         self._slices: list[Slice] | None = None
+        self._taught: tuple[str, Teaching] = "", NOTHING_TAUGHT
 
     def step(self) -> Iterator[Parcel]:
         """The parcels of the next slice or of what was committed since; none where nothing is new.
@@ -178,9 +189,27 @@ class Feed:
             return
         self.position = replace(self.position, closes=self.position.closes + 1, closed=bucket)
         close = Close(
-            self.position.closes, bucket, until, self._log.head_hash or "", head.seq, caught_up=caught_up
+            self.position.closes,
+            bucket,
+            until,
+            self._log.head_hash or "",
+            head.seq,
+            caught_up=caught_up,
+            teaching=self._teaching(),
         )
         yield self._parcel(close=close)
+
+    def _teaching(self) -> Teaching:
+        """What the log as it was read teaches.
+
+        What is in force in a bucket was taken before the log's clock came to it, so before it closed: what
+        was read besides makes no difference to it.
+        """
+        head = self._log.head_hash or ""
+        if head != self._taught[0]:
+            manifests = self._log.manifests()
+            self._taught = head, Teaching.of(manifests, zone=self._zone, place_of=self._place_of)
+        return self._taught[1]
 
     def _closed_until(self) -> datetime | None:
         return self._log.closed_until() if self._ends else self._log.settled_until()

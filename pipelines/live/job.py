@@ -72,8 +72,15 @@ class LiveJob:
         kept = Position(self.state_version, epoch=0) if position is None else Position.from_json(position)
         if kept.version != self.state_version or kept.epoch == 0:
             kept = kept.again(self.state_version)
-        zone = self.telling.reader.zone
-        return Feed(self.log, kept, zone=zone, slice_rows=self.slice_rows, ends=self.ends)
+        reader = self.telling.reader
+        return Feed(
+            self.log,
+            kept,
+            zone=reader.zone,
+            place_of=reader.place_of,
+            slice_rows=self.slice_rows,
+            ends=self.ends,
+        )
 
     def understand(self, parcel: Parcel) -> Iterator[Batch | Listed]:
         """Read and understand a parcel; gives a batch to every shard, for the numbers to have no gap, and

@@ -15,6 +15,7 @@ from connectors.log import Piece
 from pipelines.flow import Shard
 from pipelines.stages.copies import division_id
 from pipelines.stages.finds import Found
+from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 
 WHOLE = 0
 """Shard of what sees all of the organisation: its copies, the root, and the chronicle."""
@@ -37,8 +38,8 @@ class Station(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Close:
     """The end of buckets. number: from 1; bucket: the last one closed; closed_until: no event before it can
-    change. log_head, head: hash and number of the last manifest read. caught_up: whether signals are to be
-    told: while the log is being caught up with they are not.
+    change. log_head, head: hash and number of the last manifest read. teaching: of the log up to there.
+    caught_up: whether signals are to be told: while the log is being caught up with they are not.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Close:
     log_head: str
     head: int
     caught_up: bool
+    teaching: Teaching = NOTHING_TAUGHT
 
 
 @dataclass(frozen=True, slots=True)

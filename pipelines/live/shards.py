@@ -144,7 +144,7 @@ class Judge(Machine):
         assert isinstance(rows, ClosedRows)
         assert isinstance(view, View)
         told, elsewhere = unpack(view.view).combine_chunks(), unpack(rows.elsewhere)
-        found = []
+        rules, found = self._rules.taught(rows.close.teaching), []
         for division, packed in sorted(rows.rows.items()):
             laid_out = flow.lay_out(
                 division,
@@ -153,7 +153,7 @@ class Judge(Machine):
                 self._remembered.get(division),
                 self._rules.detection,
             )
-            judged = flow.judge_division(laid_out, told, self._trees.get(division), self._rules)
+            judged = flow.judge_division(laid_out, told, self._trees.get(division), rules)
             if division not in self._trees:
                 self._trees[division] = judged.tree
                 self._state["divisions"] = json.dumps(sorted(self._trees)).encode()

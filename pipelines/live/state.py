@@ -172,7 +172,8 @@ class RememberedRows:
         starts = np.flatnonzero(np.diff(buckets, prepend=buckets[:1] - 1)).tolist()
         spans = {
             int(buckets[start]): (start, end - start)
-            for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True)
+            # Without rows there is neither a start nor an end.
+            for start, end in zip(starts, [*starts, rows.num_rows][1:], strict=True)
         }
         before = self._buckets.get(division, set())
         for bucket in before - spans.keys():

@@ -85,7 +85,8 @@ class Root(Machine):
 
     def _handle(self, parts: Sequence[Tallied]) -> Iterator[Message]:
         close = parts[0].close
-        judged = flow.judge_root([unpack(part.tally) for part in parts], self._learned, self._rules)
+        rules = self._rules.taught(close.teaching)
+        judged = flow.judge_root([unpack(part.tally) for part in parts], self._learned, rules)
         self._learned = judged.state
         put_large(self._state, "root", dump(judged.state))
         asked = {part.origin: part.turn for part in parts if part.turn}
@@ -145,12 +146,15 @@ class Chronicler(Machine):
         told = sorted((part for part in parts if isinstance(part, InShard)), key=lambda part: part.origin)
         shards = [shard for part in told for shard in part.parts]
         shard = flow.gather(shards, at_root.found, self._rules.root)
-        self._chronicle.take_in(shard, self._rules, self._themes, last=close.bucket)
+        rules = self._rules.taught(close.teaching)
+        self._chronicle.take_in(shard, rules, self._themes, last=close.bucket)
         put_large(self._state, "chronicle", dump(self._chronicle))
         signals = None
         if close.caught_up:
             self._log.refresh()
-            signals = self._chronicle.tell(self._log, self._telling, last_bucket=close.bucket)
+            signals = self._chronicle.tell(
+                self._log, self._telling, last_bucket=close.bucket, teaching=close.teaching
+            )
         self._sink.write(Update(self._epoch, close, self._first, shard.cells, signals))
         self._first = close.bucket + 1
         self._state["first"] = str(self._first).encode()

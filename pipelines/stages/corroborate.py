@@ -14,6 +14,7 @@ from typing import Any
 
 from pipelines.stages.detect import Detection
 from pipelines.stages.finds import Found
+from pipelines.stages.teaching import EMERGENCE, NOTHING_TAUGHT, Teaching, ThresholdWeights
 
 SAME_STORY = 0.5
 NOT_A_PART = 0.25
@@ -24,7 +25,7 @@ LEAST_JOINT = 2
 """Events at least: one that says both is chance."""
 MOSTLY = 0.75
 """A child that holds this share of the support explains it: the signal is the child's."""
-KIND = "emergence"
+KIND = EMERGENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +119,23 @@ class Corroboration:
         return sorted((*self.ended, *self.living), key=lambda story: (story.born.bucket, story.story_id))
 
 
-def corroborate(found: Iterable[Found], state: Corroboration, detection: Detection) -> None:
-    """Take in the candidates of some buckets, later than all before. Changes `state`."""
+def corroborate(
+    found: Iterable[Found],
+    state: Corroboration,
+    detection: Detection,
+    teaching: Teaching = NOTHING_TAUGHT,
+) -> None:
+    """Take in the candidates of some buckets, later than all before. Changes `state`.
+
+    A cluster begins a story only where it has the evidence that its owner asks for, if it dismissed the like:
+    a wider perimeter that judged it may ask for less.
+    """
     for bucket, (candidates, mentions) in _by_bucket(found, detection.min_authors):
         alive = [story for story in state.living if story.last_bucket > bucket - detection.window]
         state.ended += [story for story in state.living if story.last_bucket <= bucket - detection.window]
         state.living = alive
         for cluster in _clusters(bucket, candidates):
-            _place(cluster, state, detection)
+            _place(cluster, state, detection, teaching.at(bucket))
         for mention in mentions:
             for story in state.living:
                 if story.part_of is None and mention.feature in story.features:
@@ -185,7 +195,7 @@ def _alike(one: Any, other: Any) -> bool:
     return common >= SAME_STORY * sizes[0] and common >= NOT_A_PART * sizes[1]
 
 
-def _place(cluster: Cluster, state: Corroboration, detection: Detection) -> None:
+def _place(cluster: Cluster, state: Corroboration, detection: Detection, weights: ThresholdWeights) -> None:
     owner = _owner(cluster, detection.min_authors)
     support = cluster.support
     related = [
@@ -197,12 +207,22 @@ def _place(cluster: Cluster, state: Corroboration, detection: Detection) -> None
     ]
     home = next((story for story in related if within(owner, story.owner)), None)
     if home is None:
+        if not _is_enough(cluster, owner, weights):
+            return
         home = _birth(cluster, owner)
         state.living.append(home)
     home.grow(cluster)
     for story in related:
         if story is not home and within(story.owner, home.owner):
             story.part_of = home.story_id
+
+
+def _is_enough(cluster: Cluster, owner: str, weights: ThresholdWeights) -> bool:
+    """Whether one of the candidates has the evidence that the owner asks for."""
+    return any(
+        one.evidence >= one.threshold + weights.excess(owner, one.feature, one.perimeter)
+        for one in cluster.candidates
+    )
 
 
 def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:

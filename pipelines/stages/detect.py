@@ -26,6 +26,7 @@ from pipelines.stages.division import Division
 from pipelines.stages.finds import Candidates, Found, Supports
 from pipelines.stages.mentions import count
 from pipelines.stages.probe import Probing
+from pipelines.stages.teaching import EMERGENCE, NOTHING_TAUGHT, Teaching
 
 SHARES = {
     "emergence": 0.7,
@@ -160,7 +161,12 @@ def merge_tallies(*tallies: pa.Table) -> pa.Table:
 
 
 def detect_root(
-    tally: pa.Table, state: RootState, root: str, detection: Detection, probing: Probing | None = None
+    tally: pa.Table,
+    state: RootState,
+    root: str,
+    detection: Detection,
+    probing: Probing | None = None,
+    teaching: Teaching = NOTHING_TAUGHT,
 ) -> tuple[pa.Table, pa.Table]:
     """Judge and learn the summed tally; gives ROOT_VIEW and the root's CANDIDATEs. Changes `state`."""
     estimator, season = state.estimator, state.season
@@ -182,6 +188,7 @@ def detect_root(
         )
         season.learn(features, authors, exposure=exposure, bucket=bucket)
         bars = detection.bars(features, np.repeat(threshold, features.size))
+        bars = teaching.at(bucket).bars(root, features, bars, heard=features, apart=detection.urgent)
         flagged = detection.alarms(scores, authors, bars)
         if flagged.any():
             estimator.restart(features[flagged])
@@ -203,6 +210,7 @@ def detect_division(
     root: str,
     detection: Detection,
     probing: Probing | None = None,
+    teaching: Teaching = NOTHING_TAUGHT,
 ) -> Found:
     """Judge and learn a division's new buckets. view: ROOT_VIEW of the same buckets. Changes `tree`.
 
@@ -210,7 +218,7 @@ def detect_division(
     mentions of a flagged feature come as support without a candidate, a bucket at a time.
     """
     probing = probing or Probing((), detection)
-    judge = _DivisionJudge(division, _Told(view), tree, detection, probing)
+    judge = _DivisionJudge(division, _Told(view), tree, detection, probing, teaching)
     for bucket in division.buckets.tolist() if division.name != root else []:
         judge.judge(bucket)
     for bucket, feature, since in judge.told.asked():
@@ -260,7 +268,13 @@ class _DivisionJudge:
     """Judges a division's buckets, and gathers what it finds."""
 
     def __init__(
-        self, division: Division, told: _Told, tree: EmergenceTree, detection: Detection, probing: Probing
+        self,
+        division: Division,
+        told: _Told,
+        tree: EmergenceTree,
+        detection: Detection,
+        probing: Probing,
+        teaching: Teaching,
     ) -> None:
         self.told = told
         self.candidates = Candidates(detection.window)
@@ -269,6 +283,7 @@ class _DivisionJudge:
         self._tree = tree
         self._detection = detection
         self._probing = probing
+        self._teaching = teaching
 
     def judge(self, bucket: int) -> None:
         """Judge every perimeter heard in the bucket, from the top down, and learn it."""
@@ -296,6 +311,7 @@ class _DivisionJudge:
             looked_at=detection.lowest(thresholds),
         )
         bars = detection.bars(heard.features, np.repeat(thresholds, heard.sizes))
+        self._weigh(bucket, heard, bars)
         flagged = detection.alarms(scores, heard.counts, bars)
         telling = np.flatnonzero(flagged | scores.followed)
         if telling.size:
@@ -305,6 +321,17 @@ class _DivisionJudge:
                 self._tell(bucket, heard, place, node, scores, flagged, bars)
         if detection.forgets_between(before, bucket + 1):
             tree.forget(below=detection.forget_below, bucket=bucket)
+
+    def _weigh(self, bucket: int, heard: Heard, bars: NDArray[np.float64]) -> None:
+        """Change the thresholds of perimeters that were taught, or lie in such."""
+        weights = self._teaching.at(bucket)
+        if weights.concerns(EMERGENCE):
+            for place, path in enumerate(heard.perimeters):
+                part = heard.span(place)
+                features = heard.features[part]
+                bars[part] = weights.bars(
+                    path, features, bars[part], heard=features, apart=self._detection.urgent
+                )
 
     def _tell(
         self,

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.civil_days import day_of, midnight
+from connectors.log.decisions import MOST_SUBJECTS
 from connectors.store.schemas import EVIDENCE, SIGNAL
 from pipelines.lexicon import Theme
 from pipelines.stages.clauses import Said, said_of, tone_of
 from pipelines.stages.corroborate import KIND, Story
 from pipelines.stages.evidence import crowd, distinct_authors, evidence_of, shares
+from pipelines.stages.teaching import NO_WEIGHTS, ThresholdWeights, feature_subject
 from pipelines.stages.terms import label, spelled
 from pipelines.stages.understand import Reader
 from pipelines.stages.wording import Facts, sentence_en, sentence_fr
@@ -69,11 +71,18 @@ class Signals:
 
 
 def explain(
-    stories: Sequence[Story], take: Take, telling: Telling, *, last_bucket: int, live_from: datetime | None
+    stories: Sequence[Story],
+    take: Take,
+    telling: Telling,
+    *,
+    last_bucket: int,
+    live_from: datetime | None,
+    weights: ThresholdWeights = NO_WEIGHTS,
 ) -> Signals:
     """Turn stories into signals. last_bucket: the last closed one.
 
-    live_from: when the log's live part begins; what was raised before is retrospective.
+    live_from: when the log's live part begins; what was raised before is retrospective. weights: what was
+    taught, for the bucket that comes next.
     """
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
@@ -83,7 +92,7 @@ def explain(
     for story in told:
         mine = np.sort([row["position"] for row in story.support.values()])
         texts = events.take(pa.array(np.searchsorted(positions, mine)))
-        signal, rows = _signal(story, texts, telling, last_bucket, live_from)
+        signal, rows = _signal(story, texts, telling, last_bucket, live_from, weights)
         signals.append(signal)
         evidence.extend(rows)
     return Signals.of(signals, evidence)
@@ -95,7 +104,12 @@ def worth_telling(stories: Sequence[Story], min_authors: int) -> list[Story]:
 
 
 def _signal(
-    story: Story, events: pa.Table, telling: Telling, last_bucket: int, live_from: datetime | None
+    story: Story,
+    events: pa.Table,
+    telling: Telling,
+    last_bucket: int,
+    live_from: datetime | None,
+    weights: ThresholdWeights,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     rows = list(story.support.values())
     authors = distinct_authors(rows)
@@ -151,14 +165,23 @@ def _signal(
         "sentence_en": sentence_en(facts),
         "settings_version": telling.settings_version,
         "explanation": json.dumps(
-            _explanation(story, spellings, telling), ensure_ascii=False, sort_keys=True
+            _explanation(story, spellings, telling, theme, weights), ensure_ascii=False, sort_keys=True
         ),
     }, evidence_of(story.story_id, story.owner, rows, texts, terms, telling.min_authors)
 
 
-def _explanation(story: Story, spellings: Mapping[int, str], telling: Telling) -> dict[str, Any]:
+def _explanation(
+    story: Story,
+    spellings: Mapping[int, str],
+    telling: Telling,
+    theme: Theme | None,
+    weights: ThresholdWeights,
+) -> dict[str, Any]:
     known = {**{feature: theme.label_fr for feature, theme in telling.themes.items()}, **spellings}
     strongest = sorted(story.features.items(), key=lambda item: (-item[1], item[0]))
+    told_of = [feature for feature, found in telling.themes.items() if found is theme]
+    features = dict.fromkeys([*told_of, *(feature for feature, _ in strongest)])
+    subjects = [feature_subject(feature) for feature in features][:MOST_SUBJECTS]
     return {
         "terms": {known[feature]: value for feature, value in strongest if feature in known},
         "threshold": story.born.threshold,
@@ -169,6 +192,23 @@ def _explanation(story: Story, spellings: Mapping[int, str], telling: Telling) -
         "days_of_history": story.born.history,
         "strongest_evidence": story.evidence,
         "part_of": story.part_of,
+        "subjects": subjects,
+        "taught": taught(story.owner, KIND, subjects, weights),
+    }
+
+
+def taught(
+    perimeter: str, kind: str, subjects: Sequence[str], weights: ThresholdWeights
+) -> dict[str, Any] | None:
+    """What managers made of signals about the like of this one, and what it asks for now; None of nothing."""
+    count = weights.strongest(perimeter, kind, subjects)
+    if count.since is None:
+        return None
+    return {
+        "dismissed": count.dismissed,
+        "confirmed": count.confirmed,
+        "times": count.times,
+        "since": day_of(count.since).isoformat(),
     }
 
 

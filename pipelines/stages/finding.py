@@ -1,6 +1,6 @@
 """What the watch finds, and what a detector of sums at work looks like."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.stages.sums import Day, Ids, name_id
-
-Bar = Callable[[str, int], float]
-"""Threshold of a kind of finding, given how many series of it a perimeter has."""
+from pipelines.stages.teaching import ThresholdWeights, series_subject
 
 SCORE, MOOD, GAP, NO_TEXT = "score_drift", "mood_drift", "mismatch", "answers_without_text"
 SILENCE, BLIND_SPOT, UNUSUAL_DAY = "silence", "blind_spot", "unusual_day"
@@ -18,11 +16,32 @@ KINDS = (SCORE, MOOD, GAP, NO_TEXT, SILENCE, BLIND_SPOT, UNUSUAL_DAY)
 SUMMED = (SILENCE, BLIND_SPOT)
 """Kinds whose counts add up over an episode."""
 UP, DOWN = 1, -1
+DIRECTIONS = {UP: "up", DOWN: "down"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Thresholds of findings. usual: of a kind, given how many series of it a perimeter has. shares: of the
+    budget, by kind.
+    """
+
+    usual: Callable[[str, int], float]
+    weights: ThresholdWeights
+    shares: Mapping[str, float]
+
+    def least(self, kind: str, series: int) -> float:
+        """What no threshold of a kind lies below, of which a perimeter has so many series."""
+        return self.weights.least(self.usual(kind, series), kind)
+
+    def of(self, kind: str, series: int, *, perimeter: str, detail: str, direction: int) -> float:
+        """Threshold of one series of a kind, of which a perimeter has so many."""
+        subject = series_subject(DIRECTIONS[direction], detail)
+        return self.weights.bar(self.usual(kind, series), perimeter, kind, subject, self.shares)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A series whose evidence reached its threshold.
+    """A series whose evidence reached its threshold, or comes near it, or is asked for.
 
     detail: channel or theme, where the series is about one. direction: UP or DOWN; of a blind spot, UP where
     the field is silent and DOWN where customers are. observed, expected: since the episode began, in the unit
@@ -42,6 +61,11 @@ class Finding:
     since: int
     size: float
     moved: tuple[tuple[str, float, float], ...] = ()
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether the evidence reaches the threshold."""
+        return self.evidence >= self.threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +108,6 @@ class Watcher(Protocol):
     def judge(self, day: Day, bar: Bar, asked: Asked) -> list[Finding]:
         """Findings of a day, later than all before; learns it afterwards.
 
-        Series that are asked for are among them, though their evidence may not reach the threshold.
+        Series that are asked for are among them, and others may be, whose evidence is under the threshold.
         """
         ...

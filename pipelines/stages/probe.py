@@ -16,6 +16,7 @@ from detectors.emergence import Emergence, EmergenceScores
 from detectors.emergence_tree import EmergenceTree, Heard
 from detectors.schemas import ROOT_VIEW
 from detectors.season import SeasonMemory
+from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 
 if TYPE_CHECKING:
     from pipelines.stages.detect import Detection
@@ -56,8 +57,11 @@ class Probe:
 class Probing:
     """Judges what probes ask for, and gathers it. Without a probe it does nothing."""
 
-    def __init__(self, probes: Sequence[Probe], detection: "Detection") -> None:
+    def __init__(
+        self, probes: Sequence[Probe], detection: "Detection", teaching: Teaching = NOTHING_TAUGHT
+    ) -> None:
         self._probes = sorted(probes)
+        self._teaching = teaching
         self._detection = detection
         self._features = np.array(sorted({probe.feature for probe in probes}), np.uint64)
         self._rows: list[dict[str, Any]] = []
@@ -93,7 +97,7 @@ class Probing:
                 )
                 given = _Given(int(count[0]), exposure, None, float(its_season[0]))
                 bar = self._detection.thresholds(estimator.tails, np.array([estimator.tests_per_bucket]))[-1]
-                self._note(bucket, probe, given, scores, bar)
+                self._note(bucket, probe, given, scores, bar, features)
 
     def judge_division(
         self,
@@ -118,7 +122,14 @@ class Probing:
                 paths = [heard.perimeters[0], probe.perimeter]
                 tests = tree.tests_per_bucket(paths)
                 bar = self._detection.thresholds(tree.tails(paths), tests)[-1]
-                self._note(bucket, probe, given, scores.part(slice(last, last + 1)), bar)
+                self._note(
+                    bucket,
+                    probe,
+                    given,
+                    scores.part(slice(last, last + 1)),
+                    bar,
+                    _heard_at(probe.perimeter, heard),
+                )
 
     def with_unheard(self, view: pa.Table) -> pa.Table:
         """ROOT_VIEW with the features that are asked for besides those heard, in order."""
@@ -143,10 +154,25 @@ class Probing:
         columns = [np.full(size, bucket, np.int32), self._features[unheard], rates[unheard], season[unheard]]
         self._views.append(pa.table([*columns, pa.nulls(size, pa.int32())], schema=ROOT_VIEW))
 
-    def _note(self, bucket: int, probe: Probe, given: "_Given", scores: EmergenceScores, bar: float) -> None:
+    def _note(
+        self,
+        bucket: int,
+        probe: Probe,
+        given: "_Given",
+        scores: EmergenceScores,
+        bar: float,
+        heard: NDArray[np.uint64],
+    ) -> None:
+        """Add a row. bar: threshold of ordinary features; heard: all features that are judged with it."""
         detection = self._detection
         feature = np.array([probe.feature], np.uint64)
-        bars = detection.bars(feature, np.array([bar]))
+        bars = self._teaching.at(bucket).bars(
+            probe.perimeter,
+            feature,
+            detection.bars(feature, np.array([bar])),
+            heard=heard,
+            apart=detection.urgent,
+        )
         names = ("rate", "evidence", "since", "observed", "expected")
         self._rows.append(
             {
@@ -178,6 +204,13 @@ def _chain(perimeter: str) -> list[str]:
     """
     parts = perimeter.split("/")
     return ["/".join(parts[:size]) for size in range(2, len(parts) + 1)]
+
+
+def _heard_at(perimeter: str, heard: Heard) -> NDArray[np.uint64]:
+    """The features that a perimeter heard, none where it was silent."""
+    if perimeter not in heard.perimeters:
+        return np.empty(0, np.uint64)
+    return heard.features[heard.span(heard.perimeters.index(perimeter))]
 
 
 def _alone(probe: Probe, heard: Heard) -> Heard:

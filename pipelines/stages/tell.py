@@ -11,14 +11,27 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.civil_days import day_of, midnight
+from connectors.log.decisions import MOST_SUBJECTS
 from connectors.store.schemas import SCALE
 from pipelines.lexicon import Theme
 from pipelines.stages.corroborate import Story, within
 from pipelines.stages.episodes import Episode
 from pipelines.stages.evidence import Row, crowd, distinct_authors, evidence_of
-from pipelines.stages.explain import Signals, Telling, status, worth_telling
-from pipelines.stages.finding import BLIND_SPOT, DOWN, GAP, MOOD, NO_TEXT, SCORE, SILENCE, UNUSUAL_DAY, UP
+from pipelines.stages.explain import Signals, Telling, status, taught, worth_telling
+from pipelines.stages.finding import (
+    BLIND_SPOT,
+    DIRECTIONS,
+    DOWN,
+    GAP,
+    MOOD,
+    NO_TEXT,
+    SCORE,
+    SILENCE,
+    UNUSUAL_DAY,
+    UP,
+)
 from pipelines.stages.mood import STRONGEST
+from pipelines.stages.teaching import NO_WEIGHTS, ThresholdWeights, series_subject
 from pipelines.stages.understand import understand
 from pipelines.stages.watch_wording import Change, told_en, told_fr
 
@@ -40,6 +53,7 @@ def tell(
     *,
     last_bucket: int,
     live_from: datetime | None,
+    weights: ThresholdWeights = NO_WEIGHTS,
 ) -> Signals:
     """Turn episodes into signals; arguments as in `explain`.
 
@@ -60,7 +74,7 @@ def tell(
     for episode, texts, rows in told:
         part_of = episode.part_of if episode.part_of in wholes else None
         episode = replace(episode, part_of=part_of or _moved_by(rows, stories))
-        signals.append(_signal(episode, rows, texts, telling, last_bucket, live_from))
+        signals.append(_signal(episode, rows, texts, telling, last_bucket, live_from, weights))
         evidence += evidence_of(episode.story_id, episode.owner, rows, texts, [], telling.min_authors)
     return Signals.of(signals, evidence)
 
@@ -142,6 +156,7 @@ def _signal(
     telling: Telling,
     last_bucket: int,
     live_from: datetime | None,
+    weights: ThresholdWeights,
 ) -> dict[str, Any]:
     born, details = episode.born, sorted(episode.details - {""})
     raised, since = day_of(born.bucket), day_of(born.since)
@@ -178,7 +193,9 @@ def _signal(
         "sentence_fr": sentence_fr,
         "sentence_en": sentence_en,
         "settings_version": telling.settings_version,
-        "explanation": json.dumps(_explanation(episode, details), ensure_ascii=False, sort_keys=True),
+        "explanation": json.dumps(
+            _explanation(episode, details, weights), ensure_ascii=False, sort_keys=True
+        ),
     }
 
 
@@ -200,14 +217,16 @@ def _change(episode: Episode, telling: Telling, people: int, theme: str) -> Chan
     )
 
 
-def _explanation(episode: Episode, details: Sequence[str]) -> dict[str, Any]:
+def _explanation(episode: Episode, details: Sequence[str], weights: ThresholdWeights) -> dict[str, Any]:
     born = episode.born
+    direction = DIRECTIONS[born.direction]
+    subjects = [series_subject(direction, detail) for detail in details or [""]][:MOST_SUBJECTS]
     return {
         "terms": {},
         "threshold": born.threshold,
         "judged_at": born.perimeter,
         "since": day_of(born.since).isoformat(),
-        "direction": "up" if born.direction == UP else "down",
+        "direction": direction,
         "details": list(details),
         "moved": [
             {"component": name, "observed": observed, "expected": expected}
@@ -215,6 +234,8 @@ def _explanation(episode: Episode, details: Sequence[str]) -> dict[str, Any]:
         ],
         "strongest_evidence": episode.evidence,
         "part_of": episode.part_of,
+        "subjects": subjects,
+        "taught": taught(episode.owner, born.kind, subjects, weights),
     }
 
 

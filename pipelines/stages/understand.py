@@ -60,7 +60,11 @@ class Reader:
         """A column of paths as they are today."""
         if not self.moves:
             return perimeters
-        return mapped(perimeters, lambda path: moved(path, self.moves), pa.string())
+        return mapped(perimeters, self.place_of, pa.string())
+
+    def place_of(self, perimeter: str) -> str:
+        """A path as it is today."""
+        return moved(perimeter, self.moves)
 
 
 def make_reader(

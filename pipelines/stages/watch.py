@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.stages.detect import Detection
-from pipelines.stages.finding import Asked, Finding, Series, Watcher
+from pipelines.stages.detect import SHARES, Detection
+from pipelines.stages.finding import KINDS, Asked, Bar, Finding, Series, Watcher
 from pipelines.stages.sums import days
+from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 from pipelines.stages.watchers import watchers
+
+_SHARES = {kind: SHARES[kind] for kind in KINDS}
 
 
 @dataclass(slots=True)
@@ -36,7 +39,13 @@ class Watch:
 
 
 def watch(
-    cells: pa.Table, state: Watch, detection: Detection, themes: Mapping[int, str], *, last: int | None = None
+    cells: pa.Table,
+    state: Watch,
+    detection: Detection,
+    themes: Mapping[int, str],
+    *,
+    last: int | None = None,
+    teaching: Teaching = NOTHING_TAUGHT,
 ) -> list[Finding]:
     """Judge and learn the buckets of CELLS, all later than those before; changes `state`.
 
@@ -54,10 +63,11 @@ def watch(
     for day in days(cells, range(state.following, last + 1), themes):
         # During the warm-up evidence is judged and begun anew, not told.
         told = day.bucket - state.first >= detection.warm_up
+        bar = Bar(detection.bar, teaching.at(day.bucket), _SHARES)
         for watcher in state.watchers:
-            judged = watcher.judge(day, detection.bar, state.asked)
+            judged = watcher.judge(day, bar, state.asked)
             state.shown += [one for one in judged if one in state.asked]
-            findings = [one for one in judged if one.evidence >= one.threshold]
+            findings = [one for one in judged if one.is_alarm]
             found += [one for one in findings if told and one.size >= detection.min_authors]
     state.following = max(state.following, last + 1)
     return sorted(found, key=lambda one: (one.bucket, one.kind, one.perimeter, one.detail))

@@ -38,12 +38,13 @@ class UnusualDayWatch:
         scores = self._estimator.learn_many(
             self._places, values, components=components, bucket=day.bucket, weights=weights
         )
-        threshold = bar(UNUSUAL_DAY, 1)
-        over = np.flatnonzero(scores.evidence >= threshold)
-        if over.size:
+        near = np.flatnonzero(scores.evidence >= bar.least(UNUSUAL_DAY, 1))
+        shown = asked.besides(near, UNUSUAL_DAY, self._places).tolist()
+        unusual = [self._unusual(day, scores, at, bar) for at in shown]
+        over = [at for at, one in zip(shown, unusual, strict=True) if one.is_alarm]
+        if over:
             self._estimator.restart(self._places[over])
-        shown = asked.besides(over, UNUSUAL_DAY, self._places)
-        return [self._unusual(day, scores, at, threshold) for at in shown.tolist()]
+        return unusual
 
     def _meet(self, day: Day) -> None:
         """Take in perimeters and channels that were not met before."""
@@ -83,21 +84,22 @@ class UnusualDayWatch:
         values[rows, size:], weights[rows, size:] = _means(day.perimeters)
         return values, weights
 
-    def _unusual(self, day: Day, scores: UnusualDayScores, at: int, threshold: float) -> Finding:
+    def _unusual(self, day: Day, scores: UnusualDayScores, at: int, bar: Bar) -> Finding:
         channels = self._channels.size
         names = [*(self._names[channel] for channel in self._channels.tolist()), *VALUES]
         z, observed, expected = scores.z[at], scores.observed[at], scores.expected[at]
         judged = np.flatnonzero(~np.isnan(z)).tolist()
         most = sorted(judged, key=lambda place: (-abs(z[place]), names[place]))[:MOST_MOVED]
         texts, usual = float(np.nansum(observed[:channels])), float(np.nansum(expected[:channels]))
+        place, direction = self._names[int(self._places[at])], UP if texts >= usual else DOWN
         return Finding(
             bucket=day.bucket,
-            perimeter=self._names[int(self._places[at])],
+            perimeter=place,
             kind=UNUSUAL_DAY,
             detail="",
-            direction=UP if texts >= usual else DOWN,
+            direction=direction,
             evidence=float(scores.evidence[at]),
-            threshold=threshold,
+            threshold=bar.of(UNUSUAL_DAY, 1, perimeter=place, detail="", direction=direction),
             observed=texts,
             expected=usual,
             since=day.bucket,

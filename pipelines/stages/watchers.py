@@ -84,14 +84,18 @@ class ScoreWatch:
             (GAP, mismatch.gap, self._mismatch.restart_gap),
             (NO_TEXT, mismatch.silent, self._mismatch.restart_silent),
         ):
-            threshold = bar(kind, 1)
+            near = np.flatnonzero(drift.evidence >= bar.least(kind, 1))
+            shown, places = asked.besides(near, kind, series).tolist(), sums.keys["perimeter"]
+            judged = [_drifted(kind, day, places[at], drift, at, bar) for at in shown]
             # An alarm of fewer values would not be told, and its restart would make the change normal.
-            over = np.flatnonzero((drift.evidence >= threshold) & (drift.values >= self._min_authors))
-            if over.size:
+            over = [
+                at
+                for at, one in zip(shown, judged, strict=True)
+                if one.is_alarm and one.size >= self._min_authors
+            ]
+            if over:
                 restart(series[over])
-            shown = asked.besides(over, kind, series)
-            places = sums.keys["perimeter"]
-            found += [_drifted(kind, day, places[at], drift, at, threshold) for at in shown.tolist()]
+            found += judged
         return found
 
 
@@ -127,14 +131,16 @@ class SilenceWatch:
             self._whole.learn_many(self._of_root, at_root, bucket=day.bucket, factor=others),
             self._parts.learn_many(self._below, below, bucket=day.bucket, factor=factor),
         )
-        threshold = bar(SILENCE, self._of_root.size)
+        least = bar.least(SILENCE, self._of_root.size)
         found = []
         for judged, estimator in zip(scores, (self._whole, self._parts), strict=True):
-            over = np.flatnonzero(judged.evidence >= threshold)
-            if over.size:
+            near = np.flatnonzero(judged.evidence >= least)
+            shown = asked.besides(near, SILENCE, judged.series).tolist()
+            silent = [self._silent(day, judged, at, bar) for at in shown]
+            over = [at for at, one in zip(shown, silent, strict=True) if one.is_alarm]
+            if over:
                 estimator.restart(judged.series[over])
-            shown = asked.besides(over, SILENCE, judged.series)
-            found += [self._silent(day, judged, at, threshold) for at in shown.tolist()]
+            found += silent
         return found
 
     def _meet(self, series: Ids, day: Day) -> None:
@@ -162,8 +168,9 @@ class SilenceWatch:
         order = np.argsort(channels)
         self._same_channel = order[np.searchsorted(channels[order], self._channels[~self._at_root])]
 
-    def _silent(self, day: Day, scores: SilenceScores, at: int, threshold: float) -> Finding:
+    def _silent(self, day: Day, scores: SilenceScores, at: int, bar: Bar) -> Finding:
         place, channel = self._names[self._named[np.searchsorted(self._series, scores.series[at])]]
+        threshold = bar.of(SILENCE, self._of_root.size, perimeter=place, detail=channel, direction=DOWN)
         return Finding(
             bucket=day.bucket,
             perimeter=place,
@@ -239,37 +246,44 @@ class BlindSpotWatch:
             bucket=bucket // WEEK,
             parents=parents.ravel()[met],
         )
-        threshold = bar(BLIND_SPOT, math.ceil(self._themes.size / WEEK))
-        over = np.flatnonzero(scores.evidence >= threshold)
-        self._estimator.restart(series[met][over])
-        shown = asked.besides(over, BLIND_SPOT, series[met])
-        return [
-            Finding(
-                bucket=bucket,
-                perimeter=self._names[int(places[met[entry] // self._themes.size])],
-                kind=BLIND_SPOT,
-                detail=self._names[int(self._themes[met[entry] % self._themes.size])],
-                direction=UP if scores.quiet[entry] == FIELD else DOWN,
-                evidence=float(scores.evidence[entry]),
-                threshold=threshold,
-                observed=float(scores.observed[entry]),
-                expected=float(scores.expected[entry]),
-                since=int(scores.since[entry]) * WEEK,
-                size=float(scores.loud[entry]),
+        tests = math.ceil(self._themes.size / WEEK)
+        near = np.flatnonzero(scores.evidence >= bar.least(BLIND_SPOT, tests))
+        shown = asked.besides(near, BLIND_SPOT, series[met]).tolist()
+        found = []
+        for entry in shown:
+            place = self._names[int(places[met[entry] // self._themes.size])]
+            theme = self._names[int(self._themes[met[entry] % self._themes.size])]
+            direction = UP if scores.quiet[entry] == FIELD else DOWN
+            found.append(
+                Finding(
+                    bucket=bucket,
+                    perimeter=place,
+                    kind=BLIND_SPOT,
+                    detail=theme,
+                    direction=direction,
+                    evidence=float(scores.evidence[entry]),
+                    threshold=bar.of(BLIND_SPOT, tests, perimeter=place, detail=theme, direction=direction),
+                    observed=float(scores.observed[entry]),
+                    expected=float(scores.expected[entry]),
+                    since=int(scores.since[entry]) * WEEK,
+                    size=float(scores.loud[entry]),
+                )
             )
-            for entry in shown.tolist()
-        ]
+        over = [entry for entry, one in zip(shown, found, strict=True) if one.is_alarm]
+        self._estimator.restart(series[met][over])
+        return found
 
 
-def _drifted(kind: str, day: Day, place: str, drift: DriftScores, at: int, threshold: float) -> Finding:
+def _drifted(kind: str, day: Day, place: str, drift: DriftScores, at: int, bar: Bar) -> Finding:
+    direction = int(drift.direction[at])
     return Finding(
         bucket=day.bucket,
         perimeter=place,
         kind=kind,
         detail="",
-        direction=int(drift.direction[at]),
+        direction=direction,
         evidence=float(drift.evidence[at]),
-        threshold=threshold,
+        threshold=bar.of(kind, 1, perimeter=place, detail="", direction=direction),
         observed=float(drift.observed[at]),
         expected=float(drift.expected[at]),
         since=int(drift.since[at]),

@@ -1,7 +1,7 @@
 """Why a signal was raised and what would have cleared it, in French and in English."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -46,6 +46,8 @@ class _Words:
     one_fewer: str
     fewer: str
     cleared: Mapping[str, str]
+    nouns: Mapping[str, tuple[str, str]]
+    singular: Sequence[int]
     shares: str
     share: str
     withheld: str
@@ -67,10 +69,12 @@ _FRENCH = _Words(
         MOOD: "Avec un ton moyen d'environ {enough} (de -1 à 1), il n'y aurait pas eu d'alerte.",
         GAP: "Avec un écart d'environ {enough} entre notes et textes, il n'y aurait pas eu d'alerte.",
         NO_TEXT: "Avec environ {enough} % de réponses sans texte, il n'y aurait pas eu d'alerte.",
-        SILENCE: "Avec environ {enough} texte(s), il n'y aurait pas eu d'alerte.",
-        BLIND_SPOT: "Avec environ {enough} mention(s) de l'autre voix, il n'y aurait pas eu d'alerte.",
+        SILENCE: "Avec environ {enough} {noun}, il n'y aurait pas eu d'alerte.",
+        BLIND_SPOT: "Avec environ {enough} {noun} de l'autre voix, il n'y aurait pas eu d'alerte.",
         UNUSUAL_DAY: "Avec des écarts plus petits d'environ {enough} %, il n'y aurait pas eu d'alerte.",
     },
+    nouns={SILENCE: ("texte", "textes"), BLIND_SPOT: ("mention", "mentions")},
+    singular=(0, 1),
     shares="Part des canaux : {shares}.",
     share="{channel} {share} %",
     withheld="Canaux : {channels} ; leurs parts sont tues, trop peu de personnes écrivant par l'un d'eux.",
@@ -91,10 +95,12 @@ _ENGLISH = _Words(
         MOOD: "With a mean tone of about {enough} (from -1 to 1) there would have been no alert.",
         GAP: "With a gap of about {enough} between scores and texts there would have been no alert.",
         NO_TEXT: "With about {enough}% of answers without text there would have been no alert.",
-        SILENCE: "With about {enough} text(s) there would have been no alert.",
-        BLIND_SPOT: "With about {enough} mention(s) by the other voice there would have been no alert.",
+        SILENCE: "With about {enough} {noun} there would have been no alert.",
+        BLIND_SPOT: "With about {enough} {noun} by the other voice there would have been no alert.",
         UNUSUAL_DAY: "With differences about {enough}% smaller there would have been no alert.",
     },
+    nouns={SILENCE: ("text", "texts"), BLIND_SPOT: ("mention", "mentions")},
+    singular=(1,),
     shares="Shares of the channels: {shares}.",
     share="{channel} {share}%",
     withheld="Channels: {channels}; their shares are withheld, one of them having too few people.",
@@ -188,8 +194,10 @@ def _cleared(grounds: Grounds, words: _Words) -> str:
     if grounds.kind in words.cleared:
         times = _SHOWN_TIMES.get(grounds.kind, 1.0)
         decimals = 2 if grounds.kind in (MOOD, GAP) else 0 if grounds.kind in _COUNTED else None
-        enough = words.tongue.number(times * enough_to_clear(grounds), decimals)
-        return words.cleared[grounds.kind].format(enough=enough)
+        value = times * enough_to_clear(grounds)
+        one, many = words.nouns.get(grounds.kind, ("", ""))
+        noun = one if round(value) in words.singular else many
+        return words.cleared[grounds.kind].format(enough=words.tongue.number(value, decimals), noun=noun)
     if grounds.fewer is None:
         return ""
     return words.one_fewer if grounds.fewer == 1 else words.fewer.format(fewer=grounds.fewer)
