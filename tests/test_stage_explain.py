@@ -184,6 +184,9 @@ def test_a_signal_by_hand() -> None:
         "days_of_history": 90,
         "strongest_evidence": 13.0,
         "part_of": None,
+        # The theme first, then the features by evidence.
+        "subjects": [f"{feature:016x}" for feature in (SMELL, ODEUR, pair_id(ODEUR, CAVE))],
+        "taught": None,
     }
 
 

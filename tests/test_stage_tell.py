@@ -87,6 +87,8 @@ def test_a_signal_by_hand() -> None:
         "moved": [],
         "strongest_evidence": 12.0,
         "part_of": None,
+        "subjects": ["down"],
+        "taught": None,
     }
     # One mail would be found by subtraction.
     assert (channels, voices) == ({"survey": None, "email": None}, {"customer": 3})

@@ -16,7 +16,8 @@ KINDS = (SCORE, MOOD, GAP, NO_TEXT, SILENCE, BLIND_SPOT, UNUSUAL_DAY)
 SUMMED = (SILENCE, BLIND_SPOT)
 """Kinds whose counts add up over an episode."""
 UP, DOWN = 1, -1
-DIRECTIONS = {UP: "up", DOWN: "down"}
+DIRECTIONS = {UP: "up", DOWN: "down", 0: ""}
+"""Names of directions. 0: of a series that is asked for and did not move yet."""
 
 
 @dataclass(frozen=True, slots=True)
