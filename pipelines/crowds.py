@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.civil_days import civil_days, day_of
+from connectors.civil_days import civil_days, day_of, midnight
 from connectors.events import effective_at
 from connectors.log import EventLog
 from connectors.store.schemas import CROWD, PERIODS_EPOCH
@@ -17,21 +17,35 @@ from pipelines.replay import SLICE_ROWS
 SPANS = (7, 28)
 """Days of the periods; the last one is a multiple of the others."""
 _ANY = ""
+_EPOCH_BUCKET = (PERIODS_EPOCH - day_of(0)).days
 
 
 def crowds(
-    log: EventLog, *, zone: str, last_bucket: int, min_authors: int, slice_rows: int = SLICE_ROWS
+    log: EventLog,
+    *,
+    zone: str,
+    last_bucket: int,
+    min_authors: int,
+    first_bucket: int | None = None,
+    slice_rows: int = SLICE_ROWS,
 ) -> Iterator[pa.Table]:
     """CROWD of a log's events up to a bucket, some periods a table. A text without author is its own.
 
-    Reads no text. Memory: the events of one slice, and those of a period that goes on in the next.
+    first_bucket: only the periods that this bucket is in and later ones; None: all. Reads no text. Memory:
+    the events of one slice, and those of a period that goes on in the next.
     """
     waiting = _HEARD
+    first_day = 0 if first_bucket is None else (first_bucket - _EPOCH_BUCKET) // SPANS[-1] * SPANS[-1]
+    begins = None if first_bucket is None else midnight(PERIODS_EPOCH + timedelta(days=first_day), zone)
     for part in log.slices(max_rows=slice_rows, zone=zone):
+        if begins is not None and part.end <= begins:
+            continue
         heard = [waiting]
         for piece in log.pieces(part):
             heard.append(_heard(log.read_piece(piece, text=False), zone, last_bucket))
         together = pl.concat(heard).unique()
+        if begins is not None:
+            together = together.filter(pl.col("day") >= first_day)
         latest = (pl.col("day") // SPANS[-1]) == (together["day"] // SPANS[-1]).max()
         waiting = together.filter(latest)
         yield _loudest(together.filter(~latest), min_authors)
@@ -55,7 +69,7 @@ def _heard(events: pa.RecordBatch, zone: str, last_bucket: int) -> pl.DataFrame:
     person = pc.coalesce(events["author"], events["event_id"])
     table = pa.table(
         {
-            "day": buckets - np.int32((PERIODS_EPOCH - day_of(0)).days),
+            "day": buckets - np.int32(_EPOCH_BUCKET),
             **{name: events[name] for name in ("perimeter", "channel", "voice")},
             "person": person.cast(pa.binary()),
         }

@@ -34,6 +34,18 @@ def test_a_shop_of_forty_days(tmp_path: Path, shop: ModuleType) -> None:
     assert len(parts) > 5
     key = CROWD.names
     assert pl.concat(parts).sort(key).equals(table.sort(key))
+    # From a bucket on: the periods of 28 days that it is in and later ones, whole.
+    for first, begins in ((date(2025, 3, 20), date(2025, 3, 17)), (date(2025, 3, 1), date(2025, 2, 17))):
+        late = crowds(
+            log,
+            zone="Europe/Paris",
+            first_bucket=(first - date(1970, 1, 1)).days,
+            last_bucket=last,
+            min_authors=5,
+            slice_rows=40,
+        )
+        found = pl.concat([pl.DataFrame(pl.from_arrow(part)) for part in late])
+        assert found.sort(key).equals(table.filter(pl.col("starts") >= begins).sort(key))
 
 
 def test_the_loudest_are_counted_by_day_and_channel(tmp_path: Path, shop: ModuleType) -> None:

@@ -26,6 +26,8 @@ _CHECKPOINT = re.compile(r"^chk-(\d+)$")
 def job_of(workspace: Workspace, *, ends: bool) -> LiveJob:
     """The live job of a workspace. ends: stop where the log ends now."""
     settings, place, log = workspace.settings, workspace.settings.store, workspace.settings.log.path
+    # Workers stand in other folders.
+    events = EventLog(log if "://" in log else workspace.log_path.absolute())
     sink = StoreSink(
         dsn=place.dsn,
         data=settings.path(place.folder).absolute(),
@@ -36,10 +38,10 @@ def job_of(workspace: Workspace, *, ends: bool) -> LiveJob:
         code_version=version("vigie"),
         names=workspace.names,
         publication=publication_of(workspace),
+        log=events,
     )
     return LiveJob(
-        # Workers stand in other folders.
-        log=EventLog(log if "://" in log else workspace.log_path.absolute()),
+        log=events,
         rules=Rules(root=settings.organisation.root, detection=settings.stages),
         telling=workspace.telling(),
         sink=sink,

@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.civil_days import day_of
-from connectors.store import Run, open_store
+from connectors.log import EventLog
+from connectors.store import Run, Store, open_store
 from connectors.store.publication import Publication
+from pipelines.crowds import crowds
 from pipelines.live.whole import Update
 from pipelines.publish import tallies_of
 from pipelines.replay import Replayed, digest, texts_in, write_cells
@@ -77,7 +79,8 @@ class FolderSink:
 class StoreSink:
     """Writes updates to the signal store, each in one transaction.
 
-    dsn, data: as in `open_store`. themes: id to key, 0 to the empty key. names: of perimeters, by path.
+    dsn, data: as in `open_store`. themes: id to key, 0 to the empty key. names: of perimeters, by path. log:
+    where the crowds behind the tallies are counted, each time that signals are told.
     """
 
     dsn: str | None
@@ -90,6 +93,7 @@ class StoreSink:
     names: dict[str, str] = field(default_factory=dict)
     publication: Publication | None = None
     """By which rules boards count; those in force where None."""
+    log: EventLog | None = None
 
     def write(self, update: Update) -> None:
         """Bring the store to the update's close. StoreError if it cannot take it; it then stays as it was."""
@@ -120,6 +124,23 @@ class StoreSink:
                 publication=self.publication,
                 days=days,
             )
+            # Killed before this, boards show what single days vouch for until the same update comes again.
+            self._count_crowds(store, update)
+
+    def _count_crowds(self, store: Store, update: Update) -> None:
+        """Count the crowds of the periods with new days, which tallies do not tell, and publish them anew."""
+        if self.log is None or self.publication is None:
+            return
+        self.log.refresh()
+        first = update.untold
+        found = crowds(
+            self.log,
+            zone=self.zone,
+            first_bucket=first,
+            last_bucket=update.close.bucket,
+            min_authors=self.publication.rules.min_authors,
+        )
+        store.refresh_published(None if first is None else day_of(first), found)
 
     def show(self, cells: Mapping[str, pa.Table]) -> None:
         """Make these the open days' tallies of their divisions. StoreError as in `write`."""

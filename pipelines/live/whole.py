@@ -100,6 +100,7 @@ class Root(Machine):
 class Update:
     """What a close brings. number: of the close. first: first bucket whose cells these are, None: all up to
     `close.bucket`. cells: CELLS. signals: all of them so far; None while the log is being caught up with.
+    untold: first bucket that closed since signals were last told, None: all up to `close.bucket`.
     """
 
     epoch: int
@@ -107,6 +108,7 @@ class Update:
     first: int | None
     cells: pa.Table
     signals: Signals | None
+    untold: int | None = None
 
 
 class Sink(Protocol):
@@ -155,7 +157,19 @@ class Chronicler(Machine):
             signals = self._chronicle.tell(
                 self._log, self._telling, last_bucket=close.bucket, teaching=close.teaching
             )
-        self._sink.write(Update(self._epoch, close, self._first, shard.cells, signals))
+        untold = self._state.get("untold")
+        self._sink.write(
+            Update(
+                self._epoch,
+                close,
+                self._first,
+                shard.cells,
+                signals,
+                None if untold is None else int(untold),
+            )
+        )
+        if signals is not None:
+            self._state["untold"] = str(close.bucket + 1).encode()
         self._first = close.bucket + 1
         self._state["first"] = str(self._first).encode()
         return iter(())

@@ -1,0 +1,74 @@
+"""What the live job brings to the store: the same crowds behind the tallies as a replay counts."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from connectors.store import Store
+from pipelines.live.messages import Close
+from pipelines.live.sinks import StoreSink
+from pipelines.live.whole import Update
+from pipelines.plain import PlainEngine
+from pipelines.publish import publication_of, publish
+from pipelines.replay import Replayed
+from pipelines.settings import load_settings
+from pipelines.stages.tally import theme_keys
+from pipelines.workspace import Workspace
+
+
+def published(raw: psycopg.Connection) -> dict[str, list[Any]]:
+    """The crowds, and what boards show."""
+    return {
+        table: raw.execute(f"SELECT * FROM vigie.{table} ORDER BY 1, 2, 3, 4, 5").fetchall()
+        for table in ("crowd", "published")
+    }
+
+
+def test_crowds_are_counted_as_days_close_as_a_replay_counts_them(
+    tmp_path: Path, shop: ModuleType, store: Store, store_dsn: str, raw: psycopg.Connection
+) -> None:
+    workspace = Workspace(load_settings(shop.write_shop(tmp_path / "shop")), say=lambda _: None)
+    workspace.ingest()
+    kept: list[tuple[Replayed, pa.Table]] = []
+
+    def use(replayed: Replayed) -> None:
+        publish(workspace, replayed, store, started_at=datetime(2025, 4, 1, tzinfo=UTC))
+        kept.append((replayed, pa.concat_tables([pq.read_table(file) for file in replayed.cells])))
+
+    workspace.replay(PlainEngine(), use=use)
+    ((replayed, cells),) = kept
+    expected = published(raw)
+    assert expected["crowd"]
+    raw.execute("TRUNCATE vigie.crowd, vigie.tally, vigie.published")
+    raw.commit()
+    sink = StoreSink(
+        dsn=store_dsn,
+        data=tmp_path / "unused",
+        themes=theme_keys(list(workspace.lexicons.themes)),
+        zone=workspace.settings.organisation.timezone,
+        settings_version=workspace.settings_version,
+        lexicon_version=workspace.lexicons.version,
+        code_version="1",
+        names=workspace.names,
+        publication=publication_of(workspace),
+        log=workspace.open_log(),
+    )
+    buckets = sorted(pc.unique(cells["bucket"]).to_pylist())
+    middle, last = buckets[len(buckets) // 2], buckets[-1]
+    # Two closes while the log is caught up with, the second of which tells; then a day.
+    spans = ((None, middle, False, None), (middle + 1, last - 1, True, None), (last, last, True, last))
+    for number, (first, end, tells, untold) in enumerate(spans, start=1):
+        close = Close(number, end, replayed.closed_until, replayed.log_head, 1, caught_up=tells)
+        mine = cells.filter(pc.less_equal(cells["bucket"], end))
+        if first is not None:
+            mine = mine.filter(pc.greater_equal(mine["bucket"], first))
+        update = Update(1, close, first, mine, replayed.signals if tells else None, untold)
+        sink.write(update)
+        sink.write(update)
+    assert published(raw) == expected
