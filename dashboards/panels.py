@@ -38,10 +38,7 @@ AnyPanel = stat.Panel | timeseries.Panel | table.Panel | bargauge.Panel | text.P
 
 def number(look: Look, sql: str) -> stat.Panel:
     """One figure, readable from afar."""
-    panel = _dressed(stat.Panel(), look, sql)
-    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields(""))
-    panel.color_mode(options.BigValueColorMode.VALUE).graph_mode(options.BigValueGraphMode.NONE)
-    return panel.justify_mode(options.BigValueJustifyMode.CENTER).text_mode(options.BigValueTextMode.VALUE)
+    return _alone(_dressed(stat.Panel(), look, sql))
 
 
 def series(look: Look, sql: str, *, bars: bool = False, stacked: bool = False) -> timeseries.Panel:
@@ -88,9 +85,7 @@ def measured(look: Look, *queries: tuple[str, str]) -> timeseries.Panel:
 def measure(look: Look, expression: str) -> stat.Panel:
     """The last value of a Prometheus expression."""
     panel = _bare(stat.Panel(), look).datasource(PROMETHEUS).with_target(_metric(expression, "A").instant())
-    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields(""))
-    panel.color_mode(options.BigValueColorMode.VALUE).graph_mode(options.BigValueGraphMode.NONE)
-    return panel.justify_mode(options.BigValueJustifyMode.CENTER).text_mode(options.BigValueTextMode.VALUE)
+    return _alone(panel)
 
 
 def bars(look: Look, sql: str) -> bargauge.Panel:
@@ -166,6 +161,13 @@ def _bare(panel: Panel, look: Look) -> Panel:
     if look.high is not None:
         panel.max(look.high)
     return panel
+
+
+def _alone(panel: stat.Panel) -> stat.Panel:
+    """The last value in the middle, without a graph."""
+    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields(""))
+    panel.color_mode(options.BigValueColorMode.VALUE).graph_mode(options.BigValueGraphMode.NONE)
+    return panel.justify_mode(options.BigValueJustifyMode.CENTER).text_mode(options.BigValueTextMode.VALUE)
 
 
 def _from(value: float | None) -> float:

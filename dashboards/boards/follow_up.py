@@ -8,6 +8,12 @@ from dashboards.words import STATES, STATUSES, Lang, Say, speaker, spelled
 RAISED = f"{WITHIN} AND $__timeFilter(raised_at)"
 DELAY = "greatest(0, extract(epoch FROM raised_at + interval '1 day' - first_seen))"
 """SQL: seconds from the first text to the end of the day that raised the signal."""
+YEARS = """
+    ((extract(epoch FROM $__timeTo()::timestamptz - $__timeFrom()::timestamptz) / 31557600)
+     * (SELECT nullif(count(*), 0) FROM vigie_boards.perimeter AS place
+        WHERE place.path = ${perimeter:sqlstring} OR starts_with(place.path, ${perimeter:sqlstring} || '/')))
+"""
+"""SQL: years in the range shown, times the perimeters that are chosen."""
 
 
 def board(lang: Lang) -> Board:
@@ -31,13 +37,7 @@ def board(lang: Lang) -> Board:
 
 
 def _figures(say: Say) -> list[tuple[AnyPanel, int]]:
-    rate = f"""
-        SELECT count(*) / ((extract(epoch FROM $__timeTo()::timestamptz - $__timeFrom()::timestamptz) / 31557600)
-                           * (SELECT nullif(count(*), 0) FROM vigie_boards.perimeter AS place
-                              WHERE place.path = ${{perimeter:sqlstring}}
-                                 OR starts_with(place.path, ${{perimeter:sqlstring}} || '/')))::float8 AS rate
-        FROM vigie_boards.signal WHERE {RAISED}
-    """
+    rate = f"SELECT count(*) / {YEARS}::float8 AS rate FROM vigie_boards.signal WHERE {RAISED}"
     return [
         (
             number(
@@ -109,11 +109,6 @@ def _delays(say: Say) -> list[tuple[AnyPanel, int]]:
         """
         return number(Look(title, words, unit="s", decimals=1), sql), 6
 
-    years = """
-        ((extract(epoch FROM $__timeTo()::timestamptz - $__timeFrom()::timestamptz) / 31557600)
-         * (SELECT nullif(count(*), 0) FROM vigie_boards.perimeter AS place
-            WHERE place.path = ${perimeter:sqlstring} OR starts_with(place.path, ${perimeter:sqlstring} || '/')))
-    """
     return [
         median(
             say("De l'alerte à la prise en charge", "From alert to acknowledgement"),
@@ -156,7 +151,7 @@ def _delays(say: Say) -> list[tuple[AnyPanel, int]]:
                     steps=((None, GREEN), (0.25, ORANGE), (1, RED)),
                 ),
                 f"""
-                SELECT (count(*) FILTER (WHERE verdict = 'dismissed') / {years})::float8 AS rate
+                SELECT (count(*) FILTER (WHERE verdict = 'dismissed') / {YEARS})::float8 AS rate
                 FROM vigie_boards.lifecycle WHERE {RAISED}
                 """,
             ),
