@@ -243,7 +243,8 @@ _FILL = (
     SELECT md5(s::text), path, bucket, bucket_at, 'emergence', 'mot ' || s, ARRAY['mot'], NULL,
            (ARRAY['conformity', 'accessibility', 'solicitude', 'trust'])[1 + s %% 4], 'none', 'logistics', 'complaint',
            9, 0.3, 14, '{"email": 9}', '{"customer": 9}', 9, 5, bucket_at, bucket_at + interval '3 days',
-           (ARRAY['open', 'ended'])[1 + s %% 2], false, NULL, 'phrase', 'sentence', 's', '{"threshold": 11, "strongest_evidence": 14}'
+           (ARRAY['open', 'ended'])[1 + s %% 2], false, NULL, 'phrase', 'sentence', 's', '{"threshold": 11, "strongest_evidence": 14, "taught": '
+           '{"dismissed": 3, "confirmed": 0, "times": 4, "since": "2025-03-12"}}'
     FROM generate_series(1, 2000) AS s
     JOIN LATERAL (SELECT path FROM vigie.perimeter ORDER BY md5(path || s) LIMIT 1) AS place ON true
     JOIN LATERAL (SELECT %(first)s::date + s %% (%(last)s::date - %(first)s::date) AS bucket) AS day ON true
@@ -335,6 +336,7 @@ _BARE = (
             "source",
             "rejection",
             "lifecycle",
+            "taught",
         )
     ),
     f"GRANT USAGE ON SCHEMA bare, vigie TO {READER}",

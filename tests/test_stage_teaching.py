@@ -3,12 +3,13 @@
 import math
 import pickle
 import random
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -47,6 +48,11 @@ def verdict(
     return Taught(bucket, when, judgement, f"{number:032x}", perimeter, EMERGENCE, subjects)
 
 
+def weights_of(verdicts: Iterable[Taught]) -> ThresholdWeights:
+    """The weights once all of the verdicts are in force."""
+    return Teaching(verdicts).at(1000)
+
+
 def ids(*features: int) -> NDArray[np.uint64]:
     return np.array(features, np.uint64)
 
@@ -67,7 +73,7 @@ def bars(
 
 
 def test_three_dismissals_ask_for_four_times_the_evidence_there_and_below_and_nowhere_else() -> None:
-    weights = ThresholdWeights(verdict(number) for number in range(3))
+    weights = weights_of(verdict(number) for number in range(3))
     four = pytest.approx([12 + math.log(4), 12, 12])
     assert bars(weights) == four
     assert bars(weights, "e/nord/a/rayon") == four
@@ -77,28 +83,28 @@ def test_three_dismissals_ask_for_four_times_the_evidence_there_and_below_and_no
 
 def test_a_confirmation_halves_what_is_needed_and_the_others_pay_for_it() -> None:
     """Ten features are heard; one has weight 2: the mean is 1.1, and so what everything is raised by."""
-    weights = ThresholdWeights([verdict(1, "confirm")])
+    weights = weights_of([verdict(1, "confirm")])
     mean = math.log(1.1)
     assert bars(weights) == pytest.approx([12 - math.log(2) + mean, 12 + mean, 12 + mean])
 
 
 def test_what_dismissals_free_pays_for_confirmations_and_for_nothing_else() -> None:
     """Weights 2, 1/2 and eight times 1: their mean is 1.05. With 2, 1/4 and 1/4 it is below 1."""
-    one = ThresholdWeights([verdict(1, "confirm"), verdict(2, "dismiss", TILL)])
+    one = weights_of([verdict(1, "confirm"), verdict(2, "dismiss", TILL)])
     assert bars(one) == pytest.approx([12 + math.log(1.05 / 2), 12 + math.log(1.05 * 2), 12 + math.log(1.05)])
     more = [verdict(number, "dismiss", TILL, SMELL) for number in (2, 3, 4)]
-    four = ThresholdWeights([verdict(1, "confirm"), *more])
+    four = weights_of([verdict(1, "confirm"), *more])
     assert bars(four) == pytest.approx([12 - math.log(2), 12 + math.log(4), 12 + math.log(4)])
 
 
 def test_what_has_a_budget_of_its_own_may_need_more_and_never_less() -> None:
-    weights = ThresholdWeights([verdict(1, "confirm", QUEUE), verdict(2, "dismiss", TILL)])
+    weights = weights_of([verdict(1, "confirm", QUEUE), verdict(2, "dismiss", TILL)])
     assert bars(weights, apart=(QUEUE,)) == pytest.approx([12, 12 + math.log(2), 12])
     assert bars(weights, apart=(TILL,))[1] == pytest.approx(12 + math.log(2))
 
 
 def test_no_confirmation_brings_a_threshold_under_what_is_calibrated() -> None:
-    weights = ThresholdWeights(verdict(number, "confirm") for number in range(7))
+    weights = weights_of(verdict(number, "confirm") for number in range(7))
     low, lower = CROSSING + 0.1, CROSSING - 1
     found = weights.bars(
         HERE, ids(QUEUE, TILL), np.array([low, lower]), heard=np.arange(1000, dtype=np.uint64)
@@ -120,16 +126,16 @@ def test_the_verdict_judged_last_counts_whenever_it_came_into_the_log() -> None:
 
 
 def test_saying_the_same_again_teaches_nothing_new() -> None:
-    weights = ThresholdWeights([verdict(1), verdict(1, bucket=14), verdict(2, bucket=12)])
+    weights = weights_of([verdict(1), verdict(1, bucket=14), verdict(2, bucket=12)])
     assert weights.count(HERE, EMERGENCE, feature_subject(QUEUE)) == Count(2, 0, 12)
 
 
 def test_a_wider_perimeter_does_not_tell_a_store_what_it_dismissed() -> None:
     """Judged at the division, which dismissed none of it, the store asks for four times the evidence."""
-    weights = ThresholdWeights(verdict(number) for number in range(3))
+    weights = weights_of(verdict(number) for number in range(3))
     assert weights.excess(HERE, QUEUE, "e/nord") == pytest.approx(math.log(4))
     assert weights.excess(HERE, QUEUE, HERE) == weights.excess("e/nord", QUEUE, "e/nord") == 0
-    confirmed = ThresholdWeights([verdict(1, "confirm")])
+    confirmed = weights_of([verdict(1, "confirm")])
     assert confirmed.excess(HERE, QUEUE, "e/nord") == 0
 
 
@@ -140,11 +146,11 @@ def series(number: int, judgement: str, kind: str, subject: str) -> Taught:
 def test_series_of_sums_share_what_a_perimeter_may_spend_on_them() -> None:
     """Silence spends 6 of 26 hundredths: with weight 2 the mean over the kinds is 32/26."""
     email = series_subject("down", "email")
-    dismissed = ThresholdWeights([series(1, "dismiss", "silence", email)])
+    dismissed = weights_of([series(1, "dismiss", "silence", email)])
     assert dismissed.bar(9, HERE, "silence", email, OF_KINDS) == pytest.approx(9 + math.log(2))
     assert dismissed.bar(9, HERE, "silence", "down survey", OF_KINDS) == 9
     assert dismissed.bar(9, "e", "silence", email, OF_KINDS) == 9
-    confirmed = ThresholdWeights([series(1, "confirm", "silence", email)])
+    confirmed = weights_of([series(1, "confirm", "silence", email)])
     mean = math.log(32 / 26)
     assert confirmed.bar(9, HERE, "silence", email, OF_KINDS) == pytest.approx(9 - math.log(2) + mean)
     assert confirmed.bar(9, HERE, "score_drift", "down", OF_KINDS) == pytest.approx(9 + mean)
@@ -167,9 +173,10 @@ VERDICTS = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(VERDICTS, st.integers(3, 60))
 def test_thresholds_are_bounded_and_the_weights_keep_the_budget(verdicts: list[Taught], heard: int) -> None:
-    weights = ThresholdWeights(verdicts)
+    weights = weights_of(verdicts)
     found = bars(weights, heard=heard)
     assert all(12 - math.log(MOST) - 1e-9 <= one <= 12 + 2 * math.log(MOST) for one in found)
     # What is spent: as often as exp(-threshold) each, the features that nobody judged included.
@@ -187,18 +194,20 @@ def _heard(size: int) -> NDArray[np.uint64]:
     return np.concatenate([ids(QUEUE, TILL, SMELL), np.arange(100, 97 + size, dtype=np.uint64)])
 
 
+@settings(deadline=None, max_examples=50)
 @given(VERDICTS)
 def test_a_dismissal_more_never_asks_for_less_and_a_confirmation_more_never_for_more(
     verdicts: list[Taught],
 ) -> None:
-    usual = bars(ThresholdWeights(verdicts))
-    dismissed = bars(ThresholdWeights([*verdicts, verdict(99, "dismiss")]))
-    confirmed = bars(ThresholdWeights([*verdicts, verdict(99, "confirm")]))
+    usual = bars(weights_of(verdicts))
+    dismissed = bars(weights_of([*verdicts, verdict(99, "dismiss")]))
+    confirmed = bars(weights_of([*verdicts, verdict(99, "confirm")]))
     assert confirmed[0] - 1e-9 <= usual[0] <= dismissed[0] + 1e-9
     # Nobody is told of other things for having dismissed, beyond what confirmations were charged for.
     assert all(one >= 12 - math.log(MOST) for one in dismissed[1:])
 
 
+@settings(deadline=None, max_examples=50)
 @given(VERDICTS, st.integers())
 def test_the_order_of_verdicts_makes_no_difference(verdicts: list[Taught], seed: int) -> None:
     shuffled = random.Random(seed).sample(verdicts, len(verdicts))
@@ -208,7 +217,7 @@ def test_the_order_of_verdicts_makes_no_difference(verdicts: list[Taught], seed:
     for bucket in range(7, 14):
         assert bars(one.at(bucket)) == bars(other.at(bucket))
         mine = [taught for taught in verdicts if taught.bucket <= bucket]
-        assert bars(one.at(bucket)) == bars(ThresholdWeights(mine))
+        assert bars(one.at(bucket)) == bars(weights_of(mine))
 
 
 def test_nothing_taught_changes_nothing() -> None:

@@ -88,20 +88,30 @@ NOBODY = Count()
 """Of what nobody judged."""
 
 
-class ThresholdWeights:
-    """What the verdicts in force in a bucket make of thresholds. verdicts: any order."""
+class _Index:
+    """Verdicts by perimeter, in order of bucket, and the first bucket of each kind."""
 
-    def __init__(self, verdicts: Iterable[Taught] = ()) -> None:
-        self._at: dict[str, list[Taught]] = {}
+    def __init__(self, verdicts: Iterable[Taught]) -> None:
+        self.at: dict[str, list[Taught]] = {}
+        self.first: dict[str, int] = {}
         for one in sorted(verdicts):
-            self._at.setdefault(one.perimeter, []).append(one)
-        self._kinds = frozenset(one.kind for several in self._at.values() for one in several)
+            self.at.setdefault(one.perimeter, []).append(one)
+            self.first.setdefault(one.kind, one.bucket)
+
+
+class ThresholdWeights:
+    """What the verdicts in force in a bucket make of thresholds. index: those in force then and later."""
+
+    def __init__(self, index: _Index, bucket: int) -> None:
+        self._index = index
+        self._bucket = bucket
         self._counts: dict[str, dict[tuple[str, str], Count]] = {}
         self._features: dict[str, _Features] = {}
 
     def concerns(self, kind: str) -> bool:
         """Whether a signal of the kind was judged anywhere."""
-        return kind in self._kinds
+        first = self._index.first.get(kind)
+        return first is not None and first <= self._bucket
 
     def count(self, perimeter: str, kind: str, subject: str) -> Count:
         """The signals about a subject that were judged at a perimeter or above it."""
@@ -166,11 +176,11 @@ class ThresholdWeights:
         return max(min(bar, CROSSING), bar - math.log(MOST)) if self.concerns(kind) else bar
 
     def _counted(self, perimeter: str) -> dict[tuple[str, str], Count]:
-        if not self._at:
+        if not self._index.at:
             return {}
         if perimeter not in self._counts:
-            verdicts = sorted(one for path in levels(perimeter) for one in self._at.get(path, ()))
-            self._counts[perimeter] = _count(verdicts)
+            verdicts = [one for path in levels(perimeter) for one in self._index.at.get(path, ())]
+            self._counts[perimeter] = _count(sorted(one for one in verdicts if one.bucket <= self._bucket))
         return self._counts[perimeter]
 
     def _taught_features(self, perimeter: str) -> "_Features":
@@ -211,7 +221,7 @@ class _Features:
         return math.fsum([features.size - len(taught), *taught]) / features.size if features.size else 1.0
 
 
-NO_WEIGHTS = ThresholdWeights()
+NO_WEIGHTS = ThresholdWeights(_Index(()), 0)
 
 
 class Teaching:
@@ -220,6 +230,7 @@ class Teaching:
     def __init__(self, verdicts: Iterable[Taught] = ()) -> None:
         self._verdicts = tuple(sorted(verdicts))
         self._buckets = [one.bucket for one in self._verdicts]
+        self._index = _Index(self._verdicts)
         self._last = 0, NO_WEIGHTS
 
     def __eq__(self, other: object) -> bool:
@@ -236,7 +247,7 @@ class Teaching:
         """The weights in a bucket."""
         size = bisect_right(self._buckets, bucket)
         if size != self._last[0]:
-            self._last = size, ThresholdWeights(self._verdicts[:size])
+            self._last = size, ThresholdWeights(self._index, bucket)
         return self._last[1]
 
     @classmethod
