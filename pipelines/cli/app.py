@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.audit import verify_audit
 from pipelines.cli.check import check
 from pipelines.cli.cluster import cluster_down, cluster_up
 from pipelines.cli.dashboards import build_dashboards, check_dashboards, push_dashboards
@@ -87,6 +88,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
     "dashboards": (
         "Grafana's boards: build, push, check.",
         {"build": build_dashboards, "push": push_dashboards, "check": check_dashboards},
+    ),
+    "audit": (
+        "The record, held to account: verify.",
+        {"verify": verify_audit},
     ),
     "log": (
         "The event log: show, verify, compact, set-aside.",
