@@ -114,7 +114,7 @@ def _load(languages: tuple[str, ...], extra: Path | None) -> Lexicons:
         raise SettingsError("\n".join(faults))
     found = {language: _merge(language, parts[language]) for language in languages}
     themes = {key: Theme(key=key, **row.model_dump()) for key, row in sorted(rows.items())}
-    return Lexicons(languages=found, themes=themes, version=_version(found, themes))
+    return Lexicons(languages=found, themes=themes, version=_version(content_of(found, themes)))
 
 
 def _read(
@@ -193,7 +193,8 @@ def _milder(one: int, other: int) -> int:
     return min(one, other, key=lambda weight: (abs(weight), weight))
 
 
-def _version(languages: Mapping[str, Lexicon], themes: Mapping[str, Theme]) -> str:
+def content_of(languages: Mapping[str, Lexicon], themes: Mapping[str, Theme]) -> bytes:
+    """All that lexicons say, as JSON: what `Lexicons.version` is the hash of, and `from_content` reads."""
     content = {
         "themes": [asdict(theme) for theme in themes.values()],
         "languages": [
@@ -208,4 +209,26 @@ def _version(languages: Mapping[str, Lexicon], themes: Mapping[str, Theme]) -> s
             for lexicon in languages.values()
         ],
     }
-    return blake2b(json.dumps(content, ensure_ascii=False).encode(), digest_size=16).hexdigest()
+    return json.dumps(content, ensure_ascii=False).encode()
+
+
+def from_content(content: bytes) -> Lexicons:
+    """The lexicons that `content_of` wrote. ValueError, KeyError or TypeError for anything else."""
+    found = json.loads(content)
+    themes = {row["key"]: Theme(**row) for row in found["themes"]}
+    languages = {
+        language: Lexicon(
+            language=language,
+            stopwords=frozenset(stopwords),
+            sentiment={tuple(words): weight for words, weight in sentiment},
+            negators=dict(negators),
+            intensifiers={word: Intensifier(step, reach) for word, step, reach in intensifiers},
+            themes={tuple(words): tuple(keys) for words, keys in named},
+        )
+        for language, stopwords, sentiment, negators, intensifiers, named in found["languages"]
+    }
+    return Lexicons(languages, themes, _version(content))
+
+
+def _version(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()

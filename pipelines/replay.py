@@ -1,7 +1,7 @@
 """Replay: the whole closed log, slice by slice, through an engine to signals."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -147,7 +147,12 @@ def canonical(signals: Signals) -> Iterator[str]:
 
 def digest(signals: Signals) -> str:
     """Hash of the canonical export; 32 hexadecimal digits."""
-    return blake2b("\n".join(canonical(signals)).encode(), digest_size=16).hexdigest()
+    return digest_of(canonical(signals))
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """Hash of the lines of a canonical export; 32 hexadecimal digits."""
+    return blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
 )
 _CLASSES = ("low", "middle", "high")
 _FORMAT = b"vigie weights 1"
+_NOT_WEIGHTS = "{}: not a file of weights; put the one back that `vigie learn` wrote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +69,31 @@ def write_weights(folder: Path, weights: Weights) -> Path:
 def read_weights(file: Path) -> Weights:
     """What `write_weights` wrote; SettingsError if it is not there, damaged, or another's name."""
     try:
-        table = pq.read_table(file)
+        content = file.read_bytes()
     except FileNotFoundError as error:
         raise SettingsError(f"{file}: no such file; `vigie learn` makes one and says its name") from error
+    except OSError as error:
+        raise SettingsError(_NOT_WEIGHTS.format(file)) from error
+    return weights_in(content, where=str(file), name=file.name)
+
+
+def weights_in(content: bytes, *, where: str, name: str) -> Weights:
+    """The weights of a file's content. where: as messages name the file; name: its own, which it must bear.
+
+    Raises SettingsError as `read_weights`.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(content))
     except (OSError, pa.ArrowException) as error:
-        raise SettingsError(
-            f"{file}: not a file of weights; put the one back that `vigie learn` wrote"
-        ) from error
+        raise SettingsError(_NOT_WEIGHTS.format(where)) from error
     if table.schema.names != SCHEMA.names or table.schema.types != SCHEMA.types:
-        raise SettingsError(f"{file}: its columns are not those of weights; run `vigie learn` again")
+        raise SettingsError(f"{where}: its columns are not those of weights; run `vigie learn` again")
     weights = Weights(
-        {name: _of_language(table, name) for name in sorted(set(table["language"].to_pylist()))}
+        {language: _of_language(table, language) for language in sorted(set(table["language"].to_pylist()))}
     )
-    if weights.file_name != file.name:
+    if weights.file_name != name:
         raise SettingsError(
-            f"{file}: holds {weights.file_name}; a file of weights is named by its content and never "
+            f"{where}: holds {weights.file_name}; a file of weights is named by its content and never "
             "changed: put the one back that `vigie learn` wrote"
         )
     return weights

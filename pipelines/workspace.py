@@ -382,19 +382,8 @@ class Workspace:
     @contextmanager
     def _writer(self) -> Iterator[LogWriter]:
         """The log for writing, with a decision for what changed since the last time."""
+        from pipelines.in_force import put_in_force
+
         with LogWriter(self.log_path, now=self.now) as log:
-            in_force = {
-                "version": self.settings_version,
-                **self.settings.relevant,
-                "lexicon": self.lexicons.version,
-                "tree": self.names,
-                **({"moves": self.tree.moves} if self.tree.moves else {}),
-            }
-            decided = [
-                manifest.decision.payload
-                for manifest in EventLog(self.log_path).decisions()
-                if manifest.decision is not None and manifest.decision.kind == "settings"
-            ]
-            if not decided or decided[-1] != in_force:
-                log.decide("settings", in_force)
+            put_in_force(self, log)
             yield log

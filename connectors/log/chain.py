@@ -104,6 +104,31 @@ class Chain:
         """The segments that compactions replaced, in order: their files may be gone."""
         return [self._by_seq[seq] for seq in self._moved]
 
+    def copy(self) -> "Chain":
+        """The same chain, to go on from by itself."""
+        other = Chain()
+        for name, value in vars(self).items():
+            setattr(other, name, value.copy() if isinstance(value, list | dict) else value)
+        return other
+
+    def stand_in(self, merged: Segment) -> None:
+        """Read rows where a merge that this chain does not hold has put them: they are the same rows.
+
+        Of a merge that holds later rows besides, only where the rows are is kept.
+        """
+        numbers = [seq for seq, _ in merged.replaces]
+        visible = [segment.seq for segment in self.segments]
+        at = visible.index(numbers[0]) if numbers[0] in visible else len(visible)
+        if visible[at : at + len(numbers)] == numbers:
+            self._replace(merged, name=f"segment {merged.seq}")
+            self._by_seq[merged.seq] = merged
+            return
+        offset = 0
+        for seq, rows in merged.replaces:
+            if seq in self._by_seq:
+                self._moved[seq] = merged, offset
+            offset += rows
+
     def _replace(self, merged: Segment, *, name: str) -> None:
         """Put a merged segment where those it replaces stand, side by side."""
         numbers = [seq for seq, _ in merged.replaces]
@@ -118,12 +143,15 @@ class Chain:
             self._moved[seq] = merged, offset
             offset += rows
 
-    def read_on(self, files: LogFiles, *, last_generation: int | None = None) -> None:
-        """Append every manifest committed since, up to and including a generation."""
+    def read_on(
+        self, files: LogFiles, *, last_generation: int | None = None, last_seq: int | None = None
+    ) -> None:
+        """Append every manifest committed since, up to and including a generation and a number."""
         places = {
             place.seq: place.path
             for place in files.manifests()
-            if last_generation is None or place.generation <= last_generation
+            if (last_generation is None or place.generation <= last_generation)
+            and (last_seq is None or place.seq <= last_seq)
         }
         for seq in range(self.next_seq, max(places, default=0) + 1):
             # A listing made while manifests are added may skip one that is there: ask for it by name.

@@ -3,6 +3,7 @@
 LOG/
 ├── writer.lock
 ├── inbox/                               requests to the writer
+├── models/                              what decisions name by its hash
 └── generation-0001/
     ├── manifests/000000000007.json          the record; its presence is the commit
     └── segments/000000000007.core.parquet   and 000000000007.text.parquet
@@ -17,6 +18,8 @@ FORMAT = 1
 LOCK = "writer.lock"
 INBOX = "inbox"
 """Folder of the decisions asked for by those who do not hold the log."""
+MODELS = "models"
+"""Folder of what decisions name by the hash of its content."""
 GENERATION = re.compile(r"^generation-(\d{4,})$")
 MANIFEST = re.compile(r"^(\d{12})\.json$")
 SEGMENT = re.compile(r"^(\d{12})\.(?:core|text)\.parquet$")

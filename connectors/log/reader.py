@@ -11,11 +11,12 @@ import pyarrow as pa
 from connectors.errors import LogError
 from connectors.events import CORE, EVENT
 from connectors.log import rows, verify
+from connectors.log.as_of import known_at
 from connectors.log.chain import Chain
 from connectors.log.decisions import InForce, in_force
 from connectors.log.files import LogFiles
 from connectors.log.ids import KnownIds
-from connectors.log.layout import core_path
+from connectors.log.layout import core_path, to_iso
 from connectors.log.manifest import Manifest
 from connectors.log.plan import Piece, Slice, plan_pieces, plan_rows, plan_slices
 from connectors.log.segment import POSITION
@@ -24,18 +25,22 @@ from connectors.log.segment import POSITION
 class EventLog:
     """A log at a local path or any pyarrow.fs or fsspec URI, as of its first use or the last `refresh`.
 
-    generation: read the log as it was when that generation was sealed; the latest by default. Opening
-    costs nothing and the value pickles as its location. Every method raises LogError, naming the file, if
-    the log is absent, its chain is broken, or a segment it needs is missing or damaged.
+    generation: read the log as it was when that generation was sealed; the latest by default. until: read it
+    as it was when manifest `until` was its last. Opening costs nothing and the value pickles as its location.
+    Every method raises LogError, naming the file, if the log is absent, its chain is broken, or a segment it
+    needs is missing or damaged.
     """
 
-    def __init__(self, location: str | Path, *, generation: int | None = None) -> None:
+    def __init__(
+        self, location: str | Path, *, generation: int | None = None, until: int | None = None
+    ) -> None:
         self._generation = generation
+        self._until = until
         self._files = LogFiles(str(location))
         self._chain: Chain | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_reopen, (self._files.location, self._generation))
+        return (_reopen, (self._files.location, self._generation, self._until))
 
     @property
     def location(self) -> str:
@@ -44,6 +49,9 @@ class EventLog:
 
     def refresh(self) -> None:
         """See what was committed since; the rest of the class never changes its view by itself."""
+        if self._until is not None:
+            self._chain = self._as_it_was(self._until)
+            return
         chain = self._chain or Chain()
         chain.read_on(self._files, last_generation=self._generation)
         if self._generation is not None and chain.generation != self._generation:
@@ -52,6 +60,32 @@ class EventLog:
                 f"the latest is {chain.generation}"
             )
         self._chain = chain
+
+    def as_of(self, instant: datetime) -> "EventLog":
+        """The log as it was at an instant, aware: what was committed and decided by then.
+
+        A bulk load counts from when it truly took place. Raises LogError for an instant before the first
+        record, and where rows that were known then cannot be read any more.
+        """
+        manifests = self._read.manifests
+        times = known_at(manifests)
+        if not times:
+            raise LogError(f"{self.location}: the log holds no record yet")
+        until = sum(at <= instant for at in times)
+        if not until:
+            raise LogError(
+                f"{self.location}: nothing was known at {to_iso(instant)}: the log's first record is of "
+                f"{to_iso(times[0])}"
+            )
+        past = EventLog(self._files.location, until=until)
+        for seq in self._read.skipped.keys() - past.skipped.keys():
+            if any(segment.seq == seq for segment in past._read.segments):
+                raise LogError(
+                    f"{self.location}: segment {seq} was known at {to_iso(instant)} and was set aside since "
+                    f"({self.skipped[seq]}): what was known then cannot be replayed without its file; "
+                    "restore it from a copy of the log"
+                )
+        return past
 
     def read_next(self) -> Manifest | None:
         """See the next manifest alone, if it was committed since; asks for one file, and lists none."""
@@ -206,6 +240,19 @@ class EventLog:
         """Check every file of every generation; yields each fault, in order, nothing if all is whole."""
         return verify.verify(self._files)
 
+    def _as_it_was(self, until: int) -> Chain:
+        """The chain up to a manifest; later merges only say where its rows are now."""
+        chain = Chain()
+        chain.read_on(self._files, last_seq=until)
+        if chain.next_seq <= until:
+            raise LogError(f"{self.location}: there is no manifest {until}, the last is {chain.next_seq - 1}")
+        past = chain.copy()
+        chain.read_on(self._files)
+        for manifest in chain.manifests[until:]:
+            if manifest.segment and manifest.segment.replaces:
+                past.stand_in(manifest.segment)
+        return past
+
     def _read_on(self) -> Chain:
         """The chain as it was seen last, empty at first."""
         if self._chain is None:
@@ -220,5 +267,5 @@ class EventLog:
         return self._chain
 
 
-def _reopen(location: str, generation: int | None) -> EventLog:
-    return EventLog(location, generation=generation)
+def _reopen(location: str, generation: int | None, until: int | None) -> EventLog:
+    return EventLog(location, generation=generation, until=until)

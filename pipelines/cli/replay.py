@@ -1,7 +1,9 @@
 """`vigie replay`: from the event log to signals in the store."""
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -17,10 +19,13 @@ from pipelines.cli.options import (
     language,
     open_workspace,
 )
-from pipelines.cli.output import plural, print_json, progress
+from pipelines.cli.output import notice, plural, print_json, progress, warn
 from pipelines.cli.signal_text import print_signals
+from pipelines.cli.signals import InPerimeter, path_of
+from pipelines.cli.times import instant_of
 
 if TYPE_CHECKING:
+    from pipelines.in_force import PastWorkspace
     from pipelines.replay import Replayed
     from pipelines.stages.explain import Signals
     from pipelines.workspace import Workspace
@@ -56,6 +61,27 @@ def replay(
             "--export", metavar="FILE", dir_okay=False, help="Write the signals, one JSON line each."
         ),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save", metavar="DIR", file_okay=False, help="Keep the run, for `vigie audit diff` to compare."
+        ),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="TIME", help="What was known then, under the settings of then; no store."
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Show only signals of this day or later."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Show only signals of this day or earlier."),
+    ] = None,
+    perimeter: InPerimeter = None,
     lang: Language = None,
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Let Beam and its workers log.")] = False,
@@ -65,11 +91,20 @@ def replay(
     Detection runs over the whole log. The same log and settings give the same signals, whatever the
     engine, the workers and the sizes.
     """
+    from pipelines.in_force import payload_of, workspace_as_of
     from pipelines.publish import publish
+    from pipelines.runs import run_of, shown_of, write_run
 
     if export is not None and not export.parent.is_dir():
         raise typer.BadParameter(f"--export: there is no folder {export.parent}")
     workspace = open_workspace(settings)
+    instant = None
+    if as_of is not None:
+        instant = instant_of(as_of, workspace.settings.organisation.timezone, option="--as-of")
+        workspace = workspace_as_of(workspace, instant)
+        _say_of_when(workspace, instant)
+        no_store = True
+    path = None if perimeter is None else path_of(workspace, perimeter)
     chosen = open_engine(
         engine, workers=workers, runner=runner, beam_options=beam_option or (), verbose=verbose
     )
@@ -82,6 +117,8 @@ def replay(
         def use(replayed: "Replayed") -> None:
             if export is not None:
                 write_export(replayed.signals, export)
+            if save is not None:
+                write_run(run_of(replayed, payload_of(workspace), as_of=instant), save)
             if store is not None:
                 bars.update(task, description="loading the store")
                 publish(workspace, replayed, store, started_at=started_at)
@@ -93,10 +130,27 @@ def replay(
             batch_rows=batch_rows,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
+    days = {"first": since.date() if since else None, "last": until.date() if until else None}
     if as_json:
-        print_json(_as_json(replayed, stored=not no_store))
+        told = _as_json(replayed, stored=not no_store)
+        told["signals"] = shown_of(told["signals"], **days, perimeter=path)
+        print_json({**told, "as_of": instant} if instant else told)
     else:
-        _show(workspace, replayed, language(lang))
+        rows = shown_of(replayed.signals.signals.to_pylist(), **days, perimeter=path)
+        _show(workspace, replayed, rows, language(lang))
+
+
+def _say_of_when(past: "PastWorkspace", instant: datetime) -> None:
+    """What an answer about the past rests on, where it is not what one may think."""
+    from pipelines.code_version import code_version
+
+    if instant > past.now():
+        notice(f"{instant:%Y-%m-%d %H:%M} UTC is yet to come: this is what is known now")
+    if past.decided.get("code") != code_version():
+        warn(
+            "other code judged then: signals may differ from those of then in what changed since; the code "
+            f"was {past.decided.get('code') or 'not kept'}, this is {code_version()}"
+        )
 
 
 def write_export(signals: "Signals", file: Path) -> None:
@@ -122,10 +176,16 @@ def _as_json(replayed: "Replayed", *, stored: bool) -> dict[str, Any]:
     }
 
 
-def _show(workspace: "Workspace", replayed: "Replayed", lang: Lang) -> None:
-    rows = replayed.signals.signals.to_pylist()
+def _show(
+    workspace: "Workspace", replayed: "Replayed", rows: Sequence[Mapping[str, Any]], lang: Lang
+) -> None:
+    """rows: the signals to show."""
     print_signals(rows, workspace.names, lang)
+    whole = replayed.signals.signals.num_rows
+    shown = (
+        plural(whole, "signal") if len(rows) == whole else f"{len(rows)} of {plural(whole, 'signal')} shown"
+    )
     typer.echo(
         f"{plural(replayed.events, 'event')} up to {replayed.closed_until:%Y-%m-%d %H:%M} UTC, "
-        f"{plural(len(rows), 'signal')}, digest {replayed.digest}"
+        f"{shown}, digest {replayed.digest}"
     )

@@ -25,6 +25,10 @@ SignalId = Annotated[str, typer.Argument(metavar="ID", help="The id, or its begi
 By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who says so; kept with the time.")]
 Comment = Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Kept with it; redacted.")]
 
+InPerimeter = Annotated[
+    str | None, typer.Option("--perimeter", help="Only this perimeter and those in it: its path or name.")
+]
+
 
 class ListFirst(TyperGroup):
     """A group whose command is `list` where none is named: `vigie signals --since 2025-03-01`."""
@@ -38,9 +42,7 @@ class ListFirst(TyperGroup):
 
 def list_signals(
     settings: SettingsFile = DEFAULT_SETTINGS,
-    perimeter: Annotated[
-        str | None, typer.Option("--perimeter", help="Only this perimeter and those in it: its path or name.")
-    ] = None,
+    perimeter: InPerimeter = None,
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Only from this day on.")
     ] = None,
@@ -49,7 +51,7 @@ def list_signals(
 ) -> None:
     """List signals, the newest first."""
     workspace = open_workspace(settings)
-    path = None if perimeter is None else _resolve(workspace, perimeter)
+    path = None if perimeter is None else path_of(workspace, perimeter)
     with open_existing(workspace) as store:
         states = _states(store)
         rows = [_with_state(row, states) for row in store.signals(path, since.date() if since else None)]
@@ -181,7 +183,8 @@ def has_store(workspace: "Workspace") -> bool:
     return bool(place.dsn) or workspace.settings.path(place.folder).is_dir()
 
 
-def _resolve(workspace: "Workspace", perimeter: str) -> str:
+def path_of(workspace: "Workspace", perimeter: str) -> str:
+    """The path of a perimeter given by its path or name; SettingsError where the tree knows none."""
     path = workspace.tree.resolve(perimeter)
     if path is None:
         raise SettingsError(

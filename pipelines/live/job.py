@@ -1,10 +1,7 @@
 """What a live job is made of: light settings, and the machines made from them in each worker."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +10,7 @@ from connectors.errors import LogError
 from connectors.log import EventLog, Piece
 from connectors.log.inbox import ask_skip
 from pipelines import flow
+from pipelines.code_version import code_version
 from pipelines.flow import BATCH_ROWS, Rules
 from pipelines.live.feed import Feed, Position
 from pipelines.live.machine import Taker
@@ -26,22 +24,6 @@ from pipelines.stages.explain import Telling
 
 SHARDS = 16
 """Shards of divisions: an upper bound of useful parallelism, and part of what state belongs to."""
-_ROOT = Path(__file__).parents[2]
-_JUDGING = (
-    "connectors/civil_days.py",
-    "connectors/events.py",
-    "connectors/perimeters.py",
-    "detectors",
-    "pipelines/chronicle.py",
-    "pipelines/flow.py",
-    *(
-        f"pipelines/live/{name}.py"
-        for name in ("feed", "job", "machine", "messages", "shards", "state", "whole")
-    ),
-    "pipelines/stages",
-)
-"""Code that makes or reads state."""
-_LIBRARIES = ("numba", "numpy", "polars", "pyarrow", "river")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,15 +108,3 @@ class LiveJob:
                 return Chronicler(state, self.rules, self.log, self.telling, self.sink)
             case Station.OPEN_DAYS:
                 return OpenDays(self.sink)
-
-
-@cache
-def code_version() -> str:
-    """Hash of the code that makes or reads state, ours and libraries'; 16 hexadecimal digits."""
-    libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
-    found = hashlib.blake2b("\n".join(libraries).encode(), digest_size=8)
-    for place in _JUDGING:
-        path = _ROOT / place
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            found.update(file.relative_to(_ROOT).as_posix().encode() + b"\n" + file.read_bytes())
-    return found.hexdigest()
