@@ -11,6 +11,7 @@ from connectors.log import EventLog
 from pipelines.flow import BATCH_ROWS
 from pipelines.replay import SLICE_ROWS, Engine, judged, make_plan
 from pipelines.settings import Settings
+from pipelines.stages.corroborate import Corroboration, Placed, corroborate
 from pipelines.stages.finding import Finding, Series
 from pipelines.stages.probe import PROBED, Probe
 from pipelines.stages.understand import Reader
@@ -57,9 +58,11 @@ def probe_log(
     slice_rows: int = SLICE_ROWS,
     batch_rows: int = BATCH_ROWS,
     progress: Callable[[int, int], None] | None = None,
+    placed: list[Placed] | None = None,
 ) -> Probed:
     """Judge the log's closed buckets, and show what is asked for.
 
+    placed: takes what became of every cluster of candidates.
     themes: key of each theme, by id. until: last bucket looked at. work, progress and errors as in `replay`.
     """
     probes = [one for one in asked if isinstance(one, Probe)]
@@ -68,9 +71,11 @@ def probe_log(
     after = midnight(day_of(plan.last_bucket + 1), reader.zone)
     slices = [part for part in log.slices(max_rows=slice_rows, zone=reader.zone) if part.start < after]
     watched, found = Watch.new(plan.root, plan.detection, series), list[Finding]()
-    tables = [PROBED.empty_table()]
+    tables, stories = [PROBED.empty_table()], Corroboration()
     for number, shard in enumerate(judged(slices, plan, engine, progress)):
         tables.append(shard.found.probed)
+        if placed is not None:
+            corroborate([shard.found], stories, plan.detection, plan.teaching, placed)
         if series:
             end = plan.last_bucket if number == len(slices) - 1 else None
             found += watch(shard.cells, watched, plan.detection, themes, last=end, teaching=plan.teaching)

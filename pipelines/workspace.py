@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipelines.learn import Lesson
     from pipelines.probing import Probed
     from pipelines.replay import Engine, Replayed
+    from pipelines.stages.corroborate import Placed
     from pipelines.stages.explain import Telling
     from pipelines.stages.finding import Series
     from pipelines.stages.probe import Probe
@@ -307,6 +308,7 @@ class Workspace:
         *,
         until: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        placed: "list[Placed] | None" = None,
     ) -> "Probed":
         """What detection knows of features and series day by day; see `pipelines.probing.probe_log`."""
         from detectors.features import THEME, feature_id
@@ -323,6 +325,7 @@ class Workspace:
                 work=Path(work),
                 until=until,
                 progress=progress,
+                placed=placed,
             )
 
     def _load(

@@ -17,7 +17,7 @@ from pipelines.beam import BeamEngine
 from pipelines.lexicon import Lexicon, Lexicons
 from pipelines.plain import PlainEngine
 from pipelines.probing import Probed, probe_log
-from pipelines.replay import Engine
+from pipelines.replay import Engine, judged, make_plan
 from pipelines.settings import Settings
 from pipelines.stages.clearing import authors_to_clear
 from pipelines.stages.finding import MOOD, SILENCE, Series
@@ -291,3 +291,23 @@ def test_the_fewest_authors_that_clear_an_alarm(table: pa.Table) -> None:
 
 def test_where_there_was_no_alarm_nothing_clears_it(table: pa.Table) -> None:
     assert authors_to_clear(rows_of(table, Probe(GARE, SMELL)), DETECTION, alarm=FIRST_BUCKET) is None
+
+
+def test_thresholds_are_those_that_alarms_are_held_against(
+    log: EventLog, table: pa.Table, tmp_path: Path
+) -> None:
+    plan, _ = make_plan(log, SETTINGS, READER, work=tmp_path)
+    slices = log.slices(max_rows=100_000, zone="Europe/Paris")
+    found = [
+        row for shard in judged(slices, plan, PlainEngine()) for row in shard.found.candidates.to_pylist()
+    ]
+    known = {
+        (row["bucket"], row["perimeter"], row["feature"]): row for row in table.to_pylist() if row["flagged"]
+    }
+    asked = {(probe.perimeter, probe.feature) for probe in PROBES}
+    mine = [row for row in found if (row["perimeter"], row["feature"]) in asked]
+    assert {row["perimeter"] for row in mine} >= {"e", NORD}
+    assert len(mine) == len(known)
+    for row in mine:
+        probe = known[row["bucket"], row["perimeter"], row["feature"]]
+        assert (probe["threshold"], probe["evidence"]) == (row["threshold"], row["evidence"])

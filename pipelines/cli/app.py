@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.audit import verify_audit
+from pipelines.cli.audit_why import why_not, why_signal
 from pipelines.cli.check import check
 from pipelines.cli.cluster import cluster_down, cluster_up
 from pipelines.cli.dashboards import build_dashboards, check_dashboards, push_dashboards
@@ -90,8 +91,8 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
         {"build": build_dashboards, "push": push_dashboards, "check": check_dashboards},
     ),
     "audit": (
-        "The record, held to account: verify.",
-        {"verify": verify_audit},
+        "The record, held to account: verify, why, why-not.",
+        {"verify": verify_audit, "why": why_signal, "why-not": why_not},
     ),
     "log": (
         "The event log: show, verify, compact, set-aside.",

@@ -24,6 +24,8 @@ from pipelines.cli.signal_text import counts_text, name_of
 from pipelines.cli.signals import has_store, pick
 
 if TYPE_CHECKING:
+    from pipelines.probing import Probed
+    from pipelines.stages.corroborate import Placed
     from pipelines.stages.judged_days import JudgedDay
     from pipelines.why import Why
     from pipelines.workspace import Workspace
@@ -50,7 +52,7 @@ def explain(
     if plot is not None and not plot.parent.is_dir():
         raise typer.BadParameter(f"--plot: there is no folder {plot.parent}")
     workspace, tongue = open_workspace(settings), language(lang)
-    why = _ask(workspace, signal_id)
+    why, _ = ask(workspace, signal_id)
     if plot is not None:
         plot.write_text(draw(why, tongue), encoding="utf-8")
     if as_json:
@@ -59,8 +61,10 @@ def explain(
         _print(why, workspace.names, tongue)
 
 
-def _ask(workspace: "Workspace", signal_id: str) -> "Why":
-    """The signal, from the store or, where there is none, from a replay; and why it was raised."""
+def ask(workspace: "Workspace", signal_id: str, placed: "list[Placed] | None" = None) -> "tuple[Why, Probed]":
+    """Why a signal was raised, and what detection knew of it; the signal comes from the store or, where there
+    is none, from a replay. placed: takes what became of all clusters of candidates up to its last day.
+    """
     from pipelines.plain import PlainEngine
     from pipelines.why import asked_of, last_day_of, why
 
@@ -80,7 +84,7 @@ def _ask(workspace: "Workspace", signal_id: str) -> "Why":
         if signal["settings_version"] != workspace.settings_version:
             warn("the settings have changed since the signal was raised: `vigie replay` judges with today's")
         until = last_day_of(signal, workspace.settings.organisation.timezone) + AFTER
-        probed = workspace.probe(PlainEngine(), asked_of(signal), until=until, progress=report)
+        probed = workspace.probe(PlainEngine(), asked_of(signal), until=until, progress=report, placed=placed)
     place = name_of(signal["explanation"]["judged_at"], workspace.names)
     told = why(signal, evidence, probed, workspace.settings, place=place)
     if not any(one.raised and one.day == told.grounds.raised for one in told.days):
@@ -88,7 +92,7 @@ def _ask(workspace: "Workspace", signal_id: str) -> "Why":
             f"signal {signal['signal_id']}: the log, judged with today's settings, raises no such alert; "
             "`vigie replay` brings the store up to date"
         )
-    return told
+    return told, probed
 
 
 def _replayed(

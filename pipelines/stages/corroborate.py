@@ -106,6 +106,20 @@ class Cluster:
         return together
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of a cluster, for those who ask why. descent: perimeters from the widest candidate's
+    down to the owner. story: None where the owner, who dismissed the like, asks for more evidence. born:
+    whether the story began with it. parts: ids of stories that became part of it.
+    """
+
+    cluster: Cluster
+    descent: list[str]
+    story: Story | None
+    born: bool
+    parts: list[str]
+
+
 @dataclass(slots=True)
 class Corroboration:
     """What corroboration carries along: stories that live, and those that ended."""
@@ -124,18 +138,21 @@ def corroborate(
     state: Corroboration,
     detection: Detection,
     teaching: Teaching = NOTHING_TAUGHT,
+    placed: list[Placed] | None = None,
 ) -> None:
     """Take in the candidates of some buckets, later than all before. Changes `state`.
 
     A cluster begins a story only where it has the evidence that its owner asks for, if it dismissed the like:
-    a wider perimeter that judged it may ask for less.
+    a wider perimeter that judged it may ask for less. placed: takes what became of each cluster.
     """
     for bucket, (candidates, mentions) in _by_bucket(found, detection.min_authors):
         alive = [story for story in state.living if story.last_bucket > bucket - detection.window]
         state.ended += [story for story in state.living if story.last_bucket <= bucket - detection.window]
         state.living = alive
         for cluster in _clusters(bucket, candidates):
-            _place(cluster, state, detection, teaching.at(bucket))
+            one = _place(cluster, state, detection, teaching.at(bucket))
+            if placed is not None:
+                placed.append(one)
         for mention in mentions:
             for story in state.living:
                 if story.part_of is None and mention.feature in story.features:
@@ -195,8 +212,9 @@ def _alike(one: Any, other: Any) -> bool:
     return common >= SAME_STORY * sizes[0] and common >= NOT_A_PART * sizes[1]
 
 
-def _place(cluster: Cluster, state: Corroboration, detection: Detection, weights: ThresholdWeights) -> None:
-    owner = _owner(cluster, detection.min_authors)
+def _place(cluster: Cluster, state: Corroboration, detection: Detection, weights: ThresholdWeights) -> Placed:
+    descent = _descent(cluster, detection.min_authors)
+    owner = descent[-1]
     support = cluster.support
     related = [
         story
@@ -206,15 +224,17 @@ def _place(cluster: Cluster, state: Corroboration, detection: Detection, weights
         and _same(cluster, support, story)
     ]
     home = next((story for story in related if within(owner, story.owner)), None)
+    born = home is None
     if home is None:
         if not _is_enough(cluster, owner, weights):
-            return
+            return Placed(cluster, descent, None, born=False, parts=[])
         home = _birth(cluster, owner)
         state.living.append(home)
     home.grow(cluster)
-    for story in related:
-        if story is not home and within(story.owner, home.owner):
-            story.part_of = home.story_id
+    parts = [story for story in related if story is not home and within(story.owner, home.owner)]
+    for story in parts:
+        story.part_of = home.story_id
+    return Placed(cluster, descent, home, born, [story.story_id for story in parts])
 
 
 def _is_enough(cluster: Cluster, owner: str, weights: ThresholdWeights) -> bool:
@@ -234,13 +254,14 @@ def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:
     return len(support.keys() & theirs) >= max(LEAST_JOINT, JOINS * len(support))
 
 
-def _owner(cluster: Cluster, min_authors: int) -> str:
-    """The smallest perimeter that holds most of the support of the cluster's widest candidate."""
+def _descent(cluster: Cluster, min_authors: int) -> list[str]:
+    """From the perimeter of the cluster's widest candidate to the smallest that holds most of its support."""
     widest = min(
         cluster.candidates, key=lambda one: (one.perimeter.count("/"), -len(one.support), one.feature)
     )
-    owner = widest.perimeter
+    descent = [widest.perimeter]
     while True:
+        owner = descent[-1]
         depth = owner.count("/") + 1
         children = Counter(
             "/".join(row["event_perimeter"].split("/")[: depth + 1])
@@ -248,11 +269,11 @@ def _owner(cluster: Cluster, min_authors: int) -> str:
             if row["event_perimeter"].count("/") >= depth
         )
         if not children:
-            return owner
+            return descent
         child, size = min(children.items(), key=lambda item: (-item[1], item[0]))
         if size < MOSTLY * len(widest.support) or size < min_authors:
-            return owner
-        owner = child
+            return descent
+        descent.append(child)
 
 
 def _birth(cluster: Cluster, owner: str) -> Story:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from connectors.perimeters import division as division_of
 from detectors.emergence import Emergence, EmergenceScores
+from detectors.emergence_tails import Tails
 from detectors.emergence_tree import EmergenceTree, Heard
 from detectors.schemas import ROOT_VIEW
 from detectors.season import SeasonMemory
@@ -37,13 +38,19 @@ PROBED = pa.schema(
         pa.field("observed", pa.float64(), nullable=False),
         pa.field("expected", pa.float64(), nullable=False),
         pa.field("flagged", pa.bool_(), nullable=False),
+        pa.field("tests", pa.float64(), nullable=False),
+        pa.field("crossings", pa.float64(), nullable=False),
+        pa.field("slope", pa.float64(), nullable=False),
+        pa.field("history", pa.int64(), nullable=False),
     ]
 )
 """One row a probe and bucket that its division heard of. authors: who mention the feature, out of exposure;
 both 0 where the perimeter was silent. prior: the wider perimeter's rate, null at the root; season: the
 factor on the rate.
 Others as in `EmergenceScores`, of before the bucket was learned: rate * exposure authors are expected in
-the bucket; observed, expected: since the running episode began. flagged: whether it raised an alarm."""
+the bucket; observed, expected: since the running episode began. flagged: whether it raised an alarm. tests,
+crossings, slope: what the threshold comes from, features judged in a bucket and as in `Tails`. history:
+buckets that the perimeter has learned."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -96,7 +103,8 @@ class Probing:
                     asked, count, exposure=exposure, bucket=bucket, season=its_season
                 )
                 given = _Given(int(count[0]), exposure, None, float(its_season[0]))
-                bar = self._detection.thresholds(estimator.tails, np.array([estimator.tests_per_bucket]))[-1]
+                tests = np.array([estimator.tests_per_bucket])
+                bar = _Bar(estimator.tails, tests, estimator.buckets)
                 self._note(bucket, probe, given, scores, bar, features)
 
     def judge_division(
@@ -119,17 +127,11 @@ class Probing:
                 factor = float(season[told])
                 wider = float(scores.rate[last - 1]) / factor if last else float(rates[told])
                 given = _Given(int(alone.counts[last]), int(alone.exposures[last]), wider, factor)
-                paths = [heard.perimeters[0], probe.perimeter]
-                tests = tree.tests_per_bucket(paths)
-                bar = self._detection.thresholds(tree.tails(paths), tests)[-1]
-                self._note(
-                    bucket,
-                    probe,
-                    given,
-                    scores.part(slice(last, last + 1)),
-                    bar,
-                    _heard_at(probe.perimeter, heard),
-                )
+                # The division, once: the first stands for what the others lean on.
+                paths = list(dict.fromkeys([heard.perimeters[0], probe.perimeter]))
+                bar = _Bar(tree.tails(paths), tree.tests_per_bucket(paths), tree.buckets(probe.perimeter))
+                its = scores.part(slice(last, last + 1))
+                self._note(bucket, probe, given, its, bar, _heard_at(probe.perimeter, heard))
 
     def with_unheard(self, view: pa.Table) -> pa.Table:
         """ROOT_VIEW with the features that are asked for besides those heard, in order."""
@@ -160,16 +162,16 @@ class Probing:
         probe: Probe,
         given: "_Given",
         scores: EmergenceScores,
-        bar: float,
+        bar: "_Bar",
         heard: NDArray[np.uint64],
     ) -> None:
-        """Add a row. bar: threshold of ordinary features; heard: all features that are judged with it."""
+        """Add a row. bar: of ordinary features; heard: all features that are judged with it."""
         detection = self._detection
         feature = np.array([probe.feature], np.uint64)
         bars = self._teaching.at(bucket).bars(
             probe.perimeter,
             feature,
-            detection.bars(feature, np.array([bar])),
+            detection.bars(feature, detection.thresholds(bar.tails, bar.tests)[-1:]),
             heard=heard,
             apart=detection.urgent,
         )
@@ -182,6 +184,10 @@ class Probing:
                 **{name: getattr(scores, name)[0].item() for name in names},
                 "threshold": float(bars[0]),
                 "flagged": bool(detection.alarms(scores, np.array([given.authors]), bars)[0]),
+                "tests": float(bar.tests[-1]),
+                "crossings": float(bar.tails.crossings[-1]),
+                "slope": float(bar.tails.slopes[-1]),
+                "history": bar.history,
             }
         )
 
@@ -194,6 +200,15 @@ class _Given:
     exposure: int
     prior: float | None
     season: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """What a threshold comes from, of the perimeter that is last."""
+
+    tails: Tails
+    tests: NDArray[np.float64]
+    history: int
 
 
 def _chain(perimeter: str) -> list[str]:

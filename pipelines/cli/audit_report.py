@@ -1,0 +1,271 @@
+"""What an audit tells of a signal, section by section: the same for a terminal and for a page."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipelines.cli.audit_words import words
+from pipelines.cli.explain_plot import draw
+from pipelines.cli.options import Lang
+from pipelines.cli.output import print_table, shown
+from pipelines.cli.signal_text import ID_LENGTH, name_of
+
+if TYPE_CHECKING:
+    from dashboards.report import Section
+    from pipelines.derivation import Budget, Derivation
+    from pipelines.stages.judged_days import JudgedDay
+    from pipelines.why import Why
+
+_LISTED_DAYS = 21
+"""Days up to the alert that a report lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What became of a signal after it was raised. alerts, actions: rows of the store, None without one.
+
+    verdicts: number of the log's record, time and judgement.
+    """
+
+    alerts: Sequence[Mapping[str, Any]] | None
+    actions: Sequence[Mapping[str, Any]] | None
+    verdicts: Sequence[tuple[int, datetime, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an answer rests on. decision: number and time of the log's, None where none holds the settings."""
+
+    log_head: str
+    settings_version: str
+    decision: tuple[int, datetime] | None
+    lexicon: str
+    code: str
+    command: str
+
+
+def sections_of(
+    why: "Why",
+    derived: "Derivation | None",
+    trail: Trail,
+    ground: Ground,
+    names: Mapping[str, str],
+    lang: Lang,
+) -> "list[Section]":
+    """All that is known of a signal. derived: None for a signal of the watch."""
+    from dashboards.report import Section
+
+    told = why.french if lang is Lang.FR else why.english
+    sections = [
+        Section(words("picture", lang), [told.whole], figure=draw(why, lang)),
+        Section(words("judged", lang), headings=("", ""), rows=list(_judged(why, derived, names, lang))),
+    ]
+    if derived is not None:
+        sections.append(budget_section(derived.budget, lang))
+    sections.append(days_section(why.days, why.signal["min_authors"], lang, until=why.grounds.raised))
+    if derived is not None:
+        sections += [_merges(why, derived, names, lang), _attribution(derived, names, lang)]
+    sections += [_told(trail, lang), _done(trail, lang)]
+    if why.excerpts:
+        rows = [
+            (
+                f"{one['occurred_at']:%Y-%m-%d}",
+                ", ".join(filter(None, (name_of(one["perimeter"], names), one["channel"]))),
+                one["excerpt"],
+            )
+            for one in why.excerpts
+        ]
+        sections.append(Section(words("excerpts", lang), headings=("", "", ""), rows=rows))
+    sections.append(ground_section(ground, lang, signal_id=why.signal["signal_id"]))
+    return sections
+
+
+def print_sections(sections: "Sequence[Section]") -> None:
+    """Sections as text; their pictures are left out."""
+    for section in sections:
+        typer.echo(f"\n{shown(section.title)}")
+        for paragraph in section.paragraphs:
+            typer.echo(shown(paragraph))
+        if section.rows:
+            columns = {
+                heading or " " * (place + 1): "wrap" if place == len(section.headings) - 1 else "left"
+                for place, heading in enumerate(section.headings)
+            }
+            print_table(columns, section.rows)
+
+
+def budget_section(budget: "Budget", lang: Lang) -> "Section":
+    """Where a threshold comes from."""
+    from dashboards.report import Section
+
+    unknown = words("unknown", lang)
+    rows = [
+        (words("false_alerts", lang), f"{budget.false_alerts:g}"),
+        (words("share", lang), f"{budget.share:.0%}"),
+        (words("tests", lang), f"{budget.tests:,.0f}"),
+        (words("stories", lang), unknown if budget.stories is None else f"{budget.stories:.3g}"),
+        (words("slope", lang), f"{budget.slope:.2f}"),
+        (words("calibrated", lang), unknown if budget.calibrated is None else f"{budget.calibrated:.2f}"),
+        (words("bound", lang), f"{budget.bound:.2f}"),
+        (words("chosen_urgent" if budget.urgent else "chosen", lang), f"{budget.threshold:.2f}"),
+    ]
+    return Section(words("budget", lang), headings=("", ""), rows=rows)
+
+
+def days_section(days: "Sequence[JudgedDay]", least: int, lang: Lang, *, until: Any) -> "Section":
+    """What was known day by day, up to a day."""
+    from dashboards.report import Section
+
+    listed = [one for one in days if one.day <= until][-_LISTED_DAYS:]
+    names = ("day", "observed", "writers", "expected", "ordinary", "evidence", "threshold")
+    rows = [
+        (
+            f"{one.day}",
+            words("withheld", lang)
+            if one.withheld
+            else ""
+            if one.observed is None
+            else f"{one.observed:.3g}",
+            "" if one.writers is None else f"{one.writers}",
+            f"{one.expected:.3g}",
+            "" if one.low is None or one.high is None else f"{one.low:.3g} - {one.high:.3g}",
+            "" if one.evidence is None else f"{one.evidence:.1f}",
+            f"{one.threshold:.1f}",
+            words("alert", lang) if one.raised else "",
+        )
+        for one in listed
+    ]
+    note = [words("withheld_note", lang, least=least)] if any(one.withheld for one in listed) else []
+    return Section(words("days", lang), note, (*(words(name, lang) for name in names), ""), rows)
+
+
+def ground_section(ground: Ground, lang: Lang, *, signal_id: str | None = None) -> "Section":
+    """What an answer rests on, and how to come by it again."""
+    from dashboards.report import Section
+
+    if ground.decision is None:
+        by = words("settings_undecided", lang, version=ground.settings_version)
+    else:
+        seq, at = ground.decision
+        by = words(
+            "settings_by", lang, version=ground.settings_version, seq=seq, at=f"{at:%Y-%m-%d %H:%M} UTC"
+        )
+    rows = [
+        *([(words("signal", lang), signal_id)] if signal_id else []),
+        (words("log_head", lang), ground.log_head),
+        (words("settings", lang), by),
+        (words("lexicon", lang), ground.lexicon),
+        (words("code", lang), ground.code),
+        (words("again", lang), ground.command),
+    ]
+    return Section(words("rests", lang), headings=("", ""), rows=rows)
+
+
+def _judged(
+    why: "Why", derived: "Derivation | None", names: Mapping[str, str], lang: Lang
+) -> Iterator[tuple[str, str]]:
+    grounds, signal = why.grounds, why.signal
+    judged_at = signal["explanation"]["judged_at"]
+    yield words("subject", lang), grounds.term
+    yield words("place", lang), f"{name_of(judged_at, names)} ({judged_at})"
+    yield words("owner", lang), f"{name_of(signal['perimeter'], names)} ({signal['perimeter']})"
+    yield words("episode", lang), words("span", lang, first=grounds.since, last=grounds.raised)
+    if grounds.first_learned is not None:
+        until = grounds.since - timedelta(days=1)
+        yield words("baseline", lang), words("span", lang, first=grounds.first_learned, last=until)
+    if derived is not None:
+        yield words("history", lang), str(derived.history)
+        yield words("rate", lang), f"{derived.rate:.3g}"
+        if derived.wider is not None:
+            yield words("wider", lang), f"{derived.wider:.3g}"
+        yield words("season", lang), f"{derived.season:.3g}"
+    yield words("observed", lang), f"{grounds.observed:.3g}"
+    yield words("expected", lang), f"{grounds.expected:.3g}"
+    yield words("evidence", lang), words("ln", lang, value=f"{grounds.evidence:.2f}")
+    yield words("threshold", lang), words("ln", lang, value=f"{grounds.threshold:.2f}")
+    if grounds.fewer is not None:
+        yield words("clear", lang), words("fewer", lang, fewer=grounds.fewer)
+
+
+def _merges(why: "Why", derived: "Derivation", names: Mapping[str, str], lang: Lang) -> "Section":
+    from dashboards.report import Section
+
+    rows = [
+        (
+            f"{one.day}",
+            words(when, lang),
+            one.term or "?",
+            name_of(one.perimeter, names),
+            f"{one.evidence:.1f}",
+            f"{one.threshold:.1f}",
+        )
+        for when, several in (("birth", derived.born), ("later", derived.grown))
+        for one in several
+    ]
+    paragraphs = [words("merges_note", lang)]
+    if derived.parts:
+        ids = ", ".join(part[:ID_LENGTH] for part in derived.parts)
+        paragraphs.append(words("parts", lang, ids=ids))
+    if whole := why.signal["explanation"]["part_of"]:
+        paragraphs.append(words("part_of", lang, id=whole[:ID_LENGTH]))
+    headings = ("day", "when", "term", "place", "evidence", "threshold")
+    return Section(words("merges", lang), paragraphs, [words(one, lang) for one in headings], rows)
+
+
+def _attribution(derived: "Derivation", names: Mapping[str, str], lang: Lang) -> "Section":
+    from dashboards.report import Section
+
+    steps = list(zip(derived.descent, [*derived.descent[1:], None], strict=False))
+    paragraphs = [
+        words("stays", lang, place=name_of(place, names))
+        if child is None
+        else words("descends", lang, place=name_of(place, names), child=name_of(child, names))
+        for place, child in steps
+    ]
+    return Section(words("attribution", lang), paragraphs)
+
+
+def _told(trail: Trail, lang: Lang) -> "Section":
+    from dashboards.report import Section
+
+    title = words("told", lang)
+    if not trail.alerts:
+        return Section(title, [words("no_store" if trail.alerts is None else "nobody_told", lang)])
+    rows = [
+        (
+            one["subscriber"],
+            one["channel"],
+            _minute(one["decided_at"]),
+            str(one["people"]),
+            words(f"held_{one['held']}" if one["state"] is None else f"state_{one['state']}", lang)
+            + (f" {_minute(one['settled_at'])}" if one["settled_at"] else ""),
+        )
+        for one in trail.alerts
+    ]
+    headings = ("who", "channel", "decided", "people", "became")
+    return Section(title, (), [words(one, lang) for one in headings], rows)
+
+
+def _done(trail: Trail, lang: Lang) -> "Section":
+    from dashboards.report import Section
+
+    rows = [
+        (_minute(one["acted_at"]), one["actor"], words(one["action"], lang), one["comment"] or "")
+        for one in trail.actions or ()
+    ]
+    rows += [
+        (_minute(at), "", words(judgement, lang), words("verdict_kept", lang, seq=seq))
+        for seq, at, judgement in trail.verdicts
+    ]
+    title = words("done", lang)
+    if not rows:
+        return Section(title, [words("nothing_done", lang)])
+    headings = ("when", "who", "what", "comment")
+    return Section(title, (), [words(one, lang) for one in headings], rows)
+
+
+def _minute(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

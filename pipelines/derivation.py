@@ -1,0 +1,134 @@
+"""How a signal of emergence came to be: its threshold from the budget, what merged, and who owns it."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from connectors.civil_days import day_of
+from connectors.log import EventLog
+from detectors.emergence_tails import CROSSING
+from pipelines.lexicon import Theme
+from pipelines.stages.corroborate import Candidate, Placed
+from pipelines.stages.detect import OWN_STORY, SHARES, Detection
+from pipelines.stages.terms import spelled
+from pipelines.stages.understand import Reader
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Where a threshold comes from; evidence in natural logarithms.
+
+    false_alerts: a perimeter and year; share: of them, that emergence may spend. tests: features judged in a
+    bucket. stories: a year in which evidence crosses CROSSING for nothing, as the perimeter's own past says,
+    None while that is not known; slope: how fast higher ones are rarer. calibrated: threshold that follows;
+    bound: what holds whatever the past says. urgent: whether the feature has a share of its own, and so a
+    lower threshold.
+    """
+
+    false_alerts: float
+    share: float
+    tests: float
+    stories: float | None
+    slope: float
+    calibrated: float | None
+    bound: float
+    threshold: float
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A word, pair or theme that the same events carry. term: None where nobody spells it the same."""
+
+    day: date
+    perimeter: str
+    term: str | None
+    evidence: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """rate: expected share of those who write, of the wider perimeter `wider` (None at the root), season: its
+    factor, history: days the perimeter had learned; all at the alarm. born: what merged into the signal when
+    it was raised, grown: later. descent: perimeters from the widest that flagged it to the owner. parts: ids
+    of the signals that became part of it.
+    """
+
+    budget: Budget
+    rate: float
+    wider: float | None
+    season: float
+    history: int
+    born: Sequence[Merged]
+    grown: Sequence[Merged]
+    descent: Sequence[str]
+    parts: Sequence[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """One object."""
+        return asdict(self)
+
+
+def derivation(
+    at_alarm: Row, placed: Sequence[Placed], terms: Mapping[int, str], detection: Detection
+) -> Derivation:
+    """Put together what is known. at_alarm: row of PROBED of the alarm; placed: what one story took in, in
+    order; terms: of its features.
+    """
+    birth = [one for one in placed if one.born]
+    later = [one for one in placed if not one.born]
+    return Derivation(
+        budget=budget_of(at_alarm, detection),
+        rate=at_alarm["rate"],
+        wider=at_alarm["prior"],
+        season=at_alarm["season"],
+        history=at_alarm["history"],
+        born=[_merged(one, terms) for at in birth for one in at.cluster.candidates],
+        grown=[_merged(one, terms) for at in later for one in at.cluster.candidates],
+        descent=birth[0].descent if birth else [],
+        parts=[part for at in placed for part in at.parts],
+    )
+
+
+def budget_of(row: Row, detection: Detection) -> Budget:
+    """Where the threshold of a row of PROBED comes from, by the rules of `Detection.thresholds`."""
+    share = SHARES["emergence"]
+    alerts = detection.false_alerts * share
+    stories = OWN_STORY * row["crossings"] * detection.buckets_a_year
+    known = math.isfinite(stories)
+    calibrated = CROSSING + max(0.0, math.log(stories / alerts)) / row["slope"] if known and stories else None
+    bound = max(CROSSING, math.log(max(1.0, row["tests"]) * detection.buckets_a_year / alerts))
+    return Budget(
+        false_alerts=detection.false_alerts,
+        share=share,
+        tests=row["tests"],
+        stories=stories if known else None,
+        slope=row["slope"],
+        calibrated=calibrated,
+        bound=bound,
+        threshold=row["threshold"],
+        urgent=row["feature"] in detection.urgent,
+    )
+
+
+def terms_of(
+    placed: Iterable[Placed], log: EventLog, reader: Reader, themes: Mapping[int, Theme], lang: str
+) -> dict[int, str]:
+    """How features are written: words and pairs as most people spelled them, themes as they are called."""
+    candidates = [one for at in placed for one in at.cluster.candidates]
+    positions = {row["position"] for one in candidates for row in one.support.values()}
+    events = log.take(np.array(sorted(positions), np.int64))
+    features = {one.feature for one in candidates}
+    named = {key: getattr(theme, f"label_{lang}") for key, theme in themes.items() if key in features}
+    return {**named, **spelled(events, features, reader)}
+
+
+def _merged(one: Candidate, terms: Mapping[int, str]) -> Merged:
+    return Merged(day_of(one.bucket), one.perimeter, terms.get(one.feature), one.evidence, one.threshold)
