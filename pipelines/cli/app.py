@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.audit import verify_audit
+from pipelines.cli.audit_diff import diff
 from pipelines.cli.audit_why import why_not, why_signal
 from pipelines.cli.check import check
 from pipelines.cli.cluster import cluster_down, cluster_up
@@ -36,6 +37,7 @@ from pipelines.cli.signals import (
     show_signal,
 )
 from pipelines.cli.subscribe import subscribe, subscriptions, unsubscribe
+from pipelines.cli.what_if import what_if
 
 Command = Callable[..., None]
 
@@ -47,6 +49,7 @@ COMMANDS: Mapping[str, Command] = {
     "replay": replay,
     "live": live,
     "explain": explain,
+    "what-if": what_if,
     "learn": learn,
     "subscribe": subscribe,
     "subscriptions": subscriptions,
@@ -91,8 +94,8 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
         {"build": build_dashboards, "push": push_dashboards, "check": check_dashboards},
     ),
     "audit": (
-        "The record, held to account: verify, why, why-not.",
-        {"verify": verify_audit, "why": why_signal, "why-not": why_not},
+        "The record, held to account: verify, why, why-not, diff.",
+        {"verify": verify_audit, "why": why_signal, "why-not": why_not, "diff": diff},
     ),
     "log": (
         "The event log: show, verify, compact, set-aside.",

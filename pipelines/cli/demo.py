@@ -77,6 +77,20 @@ def demo(
             )
         if not once:
             write_boards(place / "grafana")
+            page = why_page(done, place / "why.html", language(lang))
+            if page is not None:
+                typer.echo(f"\nWhy the first was raised, in full and with pictures: {page}")
+
+
+def why_page(done: "Demo", file: Path, lang: Lang) -> Path | None:
+    """Write all that led to the signal of the first planted situation that was found; None if none was."""
+    from pipelines.cli.audit_why import write_why
+
+    found = [one.signals[0] for one in done.comparison.outcomes if one.signals and not one.planted.decoy]
+    if not found:
+        return None
+    write_why(done.workspace, found[0], file, lang)
+    return file
 
 
 def draw(done: "Demo") -> str:
