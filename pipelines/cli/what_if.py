@@ -241,13 +241,16 @@ def _draw(outcomes: "Sequence[Outcome]", happened: int) -> str:
     from dashboards.tradeoff_plot import Point, TradeoffWords, tradeoff_plot
 
     judged = "confirm" if any(one.kept("confirm") is not None for one in outcomes) else None
-    points = [Point(_name(one.values), one.alerts, one.kept(judged) or 0.0) for one in outcomes]
+    points = [
+        Point(_name(one.values), one.alerts, one.kept(judged) or 0.0, one.again == "nothing")
+        for one in outcomes
+    ]
     what = "of the alerts that were confirmed" if judged else "of the alerts that were raised"
     return tradeoff_plot(
         points,
         TradeoffWords(
             title="What other settings would have raised",
-            subtitle=f"A point each; {plural(happened, 'signal')} happened under today's settings",
+            subtitle=f"A point each; {plural(happened, 'signal')} happened under today's settings, in red",
             alerts="alerts raised in all",
             kept=f"share {what}, raised still",
         ),
