@@ -13,6 +13,7 @@ from pipelines.flow import Rules, Shard
 from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.episodes import Episodes, follow
 from pipelines.stages.explain import Signals, Telling, explain
+from pipelines.stages.finding import Finding
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
@@ -40,11 +41,16 @@ class Chronicle:
         themes: key of each theme, by id. last: bucket to go on to, complete though nothing came.
         """
         corroborate([shard.found], self.stories, rules.detection, rules.teaching)
-        findings = watch(
-            shard.cells, self.watched, rules.detection, themes, last=last, teaching=rules.teaching
-        )
+        findings = self._watch(shard, rules, themes, last=last)
         births = [(story.owner, story.born.bucket) for story in self.stories.stories]
         follow(findings, self.episodes, births, window=rules.detection.window)
+
+    def _watch(
+        self, shard: Shard, rules: Rules, themes: Mapping[int, str], *, last: int | None
+    ) -> list[Finding]:
+        """What the watch finds in some buckets; it has then learned them."""
+        cells, detection = shard.cells, rules.detection
+        return watch(cells, self.watched, detection, themes, last=last, teaching=rules.teaching)
 
     def tell(
         self, log: EventLog, telling: Telling, *, last_bucket: int, teaching: Teaching = NOTHING_TAUGHT

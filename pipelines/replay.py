@@ -64,16 +64,18 @@ def replay(
     slice_rows: int = SLICE_ROWS,
     batch_rows: int = BATCH_ROWS,
     progress: Callable[[int, int], None] | None = None,
+    begin: Callable[[Plan], Chronicle] = Chronicle.new,
 ) -> Replayed:
     """Run the stages over all closed buckets of the log.
 
+    begin: gives the chronicle that takes in what is found.
     work: an empty folder that the engine's workers reach; the caller removes it. progress: called with rows
     done and rows in all. Raises LogError where the log holds no event.
     """
     plan, closed = make_plan(log, settings, reader, work=work, batch_rows=batch_rows)
     slices = log.slices(max_rows=slice_rows, zone=reader.zone)
     events, cells = 0, list[Path]()
-    chronicle, themes = Chronicle.new(plan), theme_names(telling)
+    chronicle, themes = begin(plan), theme_names(telling)
     for number, shard in enumerate(judged(slices, plan, engine, progress)):
         last = plan.last_bucket if number == len(slices) - 1 else None
         chronicle.take_in(shard, plan, themes, last=last)

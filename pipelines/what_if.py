@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from connectors.alerts.subscription import Subscription
 from connectors.errors import SettingsError
 from connectors.log import EventLog
+from pipelines.chronicle import Chronicle
 from pipelines.comparing import Comparison, compare_runs
 from pipelines.in_force import payload_of
 from pipelines.plain import JudgingEngine, KeepingEngine, PlainEngine
@@ -22,6 +23,10 @@ from pipelines.rules import rule_of
 from pipelines.runs import Run, run_of
 from pipelines.settings import Settings
 from pipelines.settings_faults import unmet
+from pipelines.stages.finding import Finding
+from pipelines.stages.understand import Reader
+from pipelines.stages.watch import Watch
+from pipelines.steps import Plan
 from pipelines.workspace import Workspace
 
 Again = Literal["nothing", "judging", "everything"]
@@ -103,10 +108,38 @@ class _Pinned(Workspace):
     """A workspace whose log stands still: what was kept of it stays what would be read."""
 
     log: EventLog
+    read_by: "Reader | None" = None
 
     def open_log(self) -> EventLog:
         """The log as it was first seen."""
         return self.log
+
+    def reader(self) -> "Reader":
+        """What was compiled once, where the same texts are read the same way."""
+        return super().reader() if self.read_by is None else self.read_by
+
+
+class _Listening(Chronicle):
+    """Keeps what the watch finds of each slice."""
+
+    def __init__(self, watched: Watch, heard: list[list[Finding]]) -> None:
+        super().__init__(watched)
+        self._heard = heard
+
+    def _watch(self, *what: Any, **more: Any) -> list[Finding]:
+        self._heard.append(super()._watch(*what, **more))
+        return self._heard[-1]
+
+
+class _Repeating(Chronicle):
+    """Finds what the watch found: for settings that the watch does not look at."""
+
+    def __init__(self, watched: Watch, heard: Sequence[list[Finding]]) -> None:
+        super().__init__(watched)
+        self._heard = iter(heard)
+
+    def _watch(self, *_what: Any, **_more: Any) -> list[Finding]:
+        return next(self._heard)
 
 
 class Past:
@@ -115,10 +148,16 @@ class Past:
     def __init__(self, workspace: Workspace, kept: Path, progress: Callable[[int, int], None] | None) -> None:
         log = workspace.open_log()
         log.refresh()
-        self._workspace = _Pinned(workspace.settings, workspace.say, workspace.now, log=log)
+        reader = workspace.reader()
+        self._workspace = _Pinned(workspace.settings, workspace.say, workspace.now, log=log, read_by=reader)
+        self._heard: list[list[Finding]] = []
         self._kept = kept
         self._progress = progress
-        self.run = self._replay(self._workspace, KeepingEngine(kept))
+        self.run = self._replay(
+            self._workspace,
+            KeepingEngine(kept),
+            lambda plan: _Listening(Watch.new(plan.root, plan.detection), self._heard),
+        )
 
     @classmethod
     @contextmanager
@@ -135,12 +174,27 @@ class Past:
         again = must_run_again(self._workspace, other)
         if again == "nothing":
             return self.run, again
-        engine = JudgingEngine(self._kept) if again == "judging" else PlainEngine()
-        return self._replay(other, engine), again
+        if again == "everything":
+            return self._replay(replace(other, read_by=None), PlainEngine()), again
+        begin = None
+        if _watched_by(settings) == _watched_by(self._workspace.settings):
+            begin = lambda plan: _Repeating(Watch.new(plan.root, plan.detection), self._heard)  # noqa: E731
+        return self._replay(other, JudgingEngine(self._kept), begin), again
 
-    def _replay(self, workspace: Workspace, engine: PlainEngine) -> Run:
-        replayed = workspace.replay(engine, use=lambda _: None, progress=self._progress)
+    def _replay(
+        self,
+        workspace: Workspace,
+        engine: PlainEngine,
+        begin: "Callable[[Plan], Chronicle] | None" = None,
+    ) -> Run:
+        replayed = workspace.replay(engine, use=lambda _: None, progress=self._progress, begin=begin)
         return run_of(replayed, payload_of(workspace))
+
+
+def _watched_by(settings: Settings) -> tuple[object, ...]:
+    """The settings that the watch looks at: see `Watch.new` and `watch`."""
+    stages = settings.stages
+    return stages.min_authors, stages.warm_up, stages.false_alerts
 
 
 @dataclass(frozen=True, slots=True)

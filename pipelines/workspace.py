@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from connectors.alerts.verdicts import Verdicts
     from connectors.following import Status, Waker
     from connectors.store import Store
+    from pipelines.chronicle import Chronicle
     from pipelines.learn import Lesson
     from pipelines.probing import Probed
     from pipelines.replay import Engine, Replayed
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pipelines.stages.finding import Series
     from pipelines.stages.probe import Probe
     from pipelines.stages.understand import Reader
+    from pipelines.steps import Plan
     from pipelines.weights import Weights
 
 Say = Callable[[str], None]
@@ -280,8 +282,13 @@ class Workspace:
         slice_rows: int | None = None,
         batch_rows: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        begin: "Callable[[Plan], Chronicle] | None" = None,
     ) -> "Replayed":
-        """Replay the log; `use` receives the result while its files exist. Sizes: replay's own where None."""
+        """Replay the log; `use` receives the result while its files exist.
+
+        Sizes: replay's own where None; so is `begin`, which gives the chronicle of what is found.
+        """
+        from pipelines.chronicle import Chronicle
         from pipelines.flow import BATCH_ROWS
         from pipelines.replay import SLICE_ROWS, replay
 
@@ -297,6 +304,7 @@ class Workspace:
                 slice_rows=slice_rows or SLICE_ROWS,
                 batch_rows=batch_rows or BATCH_ROWS,
                 progress=progress,
+                begin=begin or Chronicle.new,
             )
             use(replayed)
         return replayed

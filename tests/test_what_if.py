@@ -24,6 +24,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
         {"detection.half_life_days": 14, "detection.memory_days": 7, "detection.warm_up_days": 20},
         "judging",
     ),
+    "half-life": ({"detection.half_life_days": 14}, "judging"),
     "budget": ({"detection.false_alerts_per_perimeter_per_year": 0.001}, "judging"),
     "authors": ({"privacy.min_authors": 8}, "judging"),
     "zone": ({"organisation.timezone": "Pacific/Auckland"}, "everything"),
