@@ -51,6 +51,7 @@ class Killed:
         self.log = folder / "log"
         self.data = folder / "store"
         self.live = Live(self.settings, *OPTIONS)
+        self._store_killed = False
         self.victims: dict[str, Callable[[], int | None]] = {
             "job": lambda: self.live.process.pid,
             "java": lambda: self._child("java"),
@@ -60,23 +61,34 @@ class Killed:
 
     def kill(self, name: str) -> bool:
         """Kill one of the processes; whether it was there. A job that ended is started again."""
+        self._supervise()
         pid = self.victims[name]()
         if pid is None:
             return False
         try:
             victim = psutil.Process(pid)
             victim.kill()
+            self._store_killed |= name == "postgres"
             if name in ("job", "java"):
                 self.live.process.wait(PATIENCE_S)
-                self.live.close()
-                self.live = Live(self.settings, *OPTIONS)
+                self._start()
         except psutil.NoSuchProcess:
             return False
         return True
 
+    def _supervise(self) -> None:
+        """Start a job again that ended by itself: one that is just starting does, if the store is killed."""
+        if self.live.process.poll() is not None:
+            assert self._store_killed, f"it ended:\n{self.live.said}"
+            self._start()
+
+    def _start(self) -> None:
+        self.live.close()
+        self.live, self._store_killed = Live(self.settings, *OPTIONS), False
+
     def closed_until(self) -> datetime | None:
         """Up to when what the store shows is closed; None before the first close."""
-        assert self.live.process.poll() is None, self.live.said
+        self._supervise()
         try:
             with open_store(None, data=self.data) as store:
                 run = store.run()
@@ -122,6 +134,9 @@ def killed_many_times(folder: Path, kills: int, names: list[str], seed: int) -> 
             until(lambda name=name: run.kill(name), f"a process to kill: {name}")  # type: ignore[misc]
             killed[name] += 1
         until(lambda: shows_all_closed(run.closed_until(), run.log), "the last close")
+    except AssertionError as error:
+        error.add_note(f"It said:\n{run.live.said}")
+        raise
     finally:
         run.live.close()
     workspace = Workspace(load_settings(run.settings), say=lambda _: None)
