@@ -101,6 +101,7 @@ def read_segment(log: Path, manifest: dict[str, Any]) -> Iterator[tuple[int, dic
     stem = f"generation-{manifest['generation']:04d}/segments/{manifest['seq']:012d}"
     core_file, text_file = log / f"{stem}.core.parquet", log / f"{stem}.text.parquet"
     assert hashlib.sha256(core_file.read_bytes()).hexdigest() == segment["core_sha256"]
+    assert hashlib.sha256(text_file.read_bytes()).hexdigest() == segment["text_sha256"]
     rows, texts = pq.read_table(core_file).to_pylist(), pq.read_table(text_file).to_pylist()
     leaves = [
         hashlib.sha256(b"\x00" + text["salt"] + text["event_id"] + text["text"].encode()).digest()

@@ -5,7 +5,7 @@ from connectors.log.ids import KnownIds
 from connectors.log.manifest import Decision, Load, Manifest, RowGroup, Segment
 from connectors.log.plan import Part, Piece, Slice
 from connectors.log.reader import EventLog
-from connectors.log.verify import Finding
+from connectors.log.segment_faults import Finding
 from connectors.log.writer import LogWriter
 
 __all__ = [

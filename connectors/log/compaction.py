@@ -21,7 +21,7 @@ from connectors.log.chain import Chain
 from connectors.log.files import LogFiles
 from connectors.log.layout import EPOCH, core_path, text_path, to_us
 from connectors.log.manifest import Manifest, Segment
-from connectors.log.verify import damage_of
+from connectors.log.segment_faults import damage_of
 from connectors.log.writer import LogWriter
 
 KEPT = timedelta(days=1)

@@ -33,8 +33,8 @@ class Segment:
 
     hours: pairs (hours since 1970 UTC, rows whose effective time falls in that hour), ascending.
     core_sha256, text_root: lower-case hexadecimal. rows_sha256: of what the core says, however it is
-    encoded; None in the first logs. replaces: pairs (number, rows) of the segments whose rows these are, in
-    order; empty for a segment that was appended.
+    encoded; text_sha256: of the text file as it was written; both None in the first logs. replaces: pairs
+    (number, rows) of the segments whose rows these are, in order; empty for a segment that was appended.
     """
 
     generation: int
@@ -49,6 +49,7 @@ class Segment:
     hours: tuple[tuple[int, int], ...]
     row_groups: tuple[RowGroup, ...]
     rows_sha256: str | None = None
+    text_sha256: str | None = None
     replaces: tuple[tuple[int, int], ...] = ()
 
 
@@ -192,6 +193,7 @@ def _segment_json(segment: Segment) -> dict[str, Any]:
         "core_sha256": segment.core_sha256,
         "rows_sha256": segment.rows_sha256,
         "text_root": segment.text_root,
+        "text_sha256": segment.text_sha256,
         "first_effective": to_iso(segment.first_effective),
         "last_effective": to_iso(segment.last_effective),
         "max_grace_s": segment.max_grace_s,
@@ -229,5 +231,6 @@ def _parse_segment(found: dict[str, Any]) -> Segment:
         hours=tuple((int(hour), int(rows)) for hour, rows in segment["hours"]),
         row_groups=groups,
         rows_sha256=segment.get("rows_sha256"),
+        text_sha256=segment.get("text_sha256"),
         replaces=tuple((int(seq), int(rows)) for seq, rows in found.get("replaces") or ()),
     )

@@ -20,6 +20,7 @@ from connectors.log.layout import core_path, to_iso
 from connectors.log.manifest import Manifest
 from connectors.log.plan import Piece, Slice, plan_pieces, plan_rows, plan_slices
 from connectors.log.segment import POSITION
+from connectors.log.segment_faults import Finding
 
 
 class EventLog:
@@ -236,9 +237,12 @@ class EventLog:
             known.add(self._files.read_groups(path, None, schema)["event_id"])
         return known
 
-    def verify(self) -> Iterator[verify.Finding]:
-        """Check every file of every generation; yields each fault, in order, nothing if all is whole."""
-        return verify.verify(self._files)
+    def verify(self, *, rows: bool = True) -> Iterator[Finding]:
+        """Check every file of every generation; yields each fault, in order, nothing if all is whole.
+
+        rows: read every row again, rather than believe files that have the hashes of their manifest.
+        """
+        return verify.verify(self._files, rows=rows)
 
     def _as_it_was(self, until: int) -> Chain:
         """The chain up to a manifest; later merges only say where its rows are now."""

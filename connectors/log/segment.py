@@ -110,8 +110,7 @@ def write_segment(
     stored = cores.append_column(POSITION, positions_of(replaces)) if replaces else cores
     write(core, lambda file: _write_parquet(file, stored, lengths))
     write(text, lambda file: _write_parquet(file, texts, lengths))
-    with core.open("rb") as file:
-        core_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    core_sha256, text_sha256 = map(_sha256, (core, text))
     described = index(cores, text_bytes, lengths)
     return Segment(
         generation=generation,
@@ -126,8 +125,14 @@ def write_segment(
         hours=described.hours,
         row_groups=described.row_groups,
         rows_sha256=rows_sha256(cores),
+        text_sha256=text_sha256,
         replaces=replaces,
     )
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def positions_of(replaces: tuple[tuple[int, int], ...]) -> pa.Array:

@@ -21,7 +21,7 @@ from connectors.log.lock import WriterLock
 from connectors.log.manifest import Decision, Kind, Load, Manifest, Segment, to_bytes
 from connectors.log.recovery import remove_leftovers
 from connectors.log.segment import SALT_BYTES, normalise, write_segment
-from connectors.log.verify import damage_of, has_whole_core
+from connectors.log.segment_faults import damage_of, has_whole_core
 
 RUN_ROWS = 1 << 20
 """Rows of one sorted run of history at most; a larger load makes several."""
