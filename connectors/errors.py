@@ -9,7 +9,8 @@ VigieError
 ├── SecretError          the secret key is missing or does not fit (exit 6)
 ├── QuarantineError      quarantine cannot be read or written (exit 7)
 ├── AlertError           a subscription is wrong or unknown, or alerts cannot be sent (exit 9)
-└── DashboardError       Grafana cannot be reached, or a board is not as it must be (exit 10)
+├── DashboardError       Grafana cannot be reached, or a board is not as it must be (exit 10)
+└── AuditError           the record is not what an audit is to hold it against (exit 11)
 
 Each message says what is wrong, where, the rule, and what to do. The command line prints the message
 on one line and exits with the class's `exit_code`; it never shows a traceback for these.
@@ -72,3 +73,9 @@ class DashboardError(VigieError):
     """Grafana cannot be reached or refuses, or a board fails its checks."""
 
     exit_code = 10
+
+
+class AuditError(VigieError):
+    """What an audit is to hold the record against cannot be read, or is not what it says."""
+
+    exit_code = 11

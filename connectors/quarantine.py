@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -163,21 +164,8 @@ class Quarantine:
         return sorted(self.folder.glob("*.jsonl"))
 
     def _lines(self, path: Path) -> Iterator[tuple[dict[str, str], str]]:
-        """Header and sealed part of each whole line; a line without end was never acknowledged."""
-        with _disk_faults(self.folder), path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
-                    return
-                try:
-                    header = json.loads(line)
-                    sealed = header.pop("sealed")
-                    datetime.fromisoformat(header["expires_at"])
-                except (ValueError, KeyError, AttributeError):
-                    raise QuarantineError(
-                        f"{path}:{number}: not an entry of quarantine; restore the file from a copy, "
-                        "or delete the line"
-                    ) from None
-                yield header, sealed
+        with _disk_faults(self.folder):
+            yield from _lines(path)
 
     def _append(self, path: Path, lines: list[dict[str, str]]) -> None:
         fresh = not path.exists()
@@ -219,6 +207,34 @@ class Quarantine:
             yield
         finally:
             os.close(handle)
+
+
+def kept_in(folder: Path) -> Counter[tuple[str, str]]:
+    """How many entries a quarantine keeps of each source and reason; needs no key, and changes nothing."""
+    kept: Counter[tuple[str, str]] = Counter()
+    with _disk_faults(folder):
+        for path in sorted(folder.glob("*.jsonl")):
+            for header, _ in _lines(path):
+                kept[header["source"], header["reason"]] += 1
+    return kept
+
+
+def _lines(path: Path) -> Iterator[tuple[dict[str, str], str]]:
+    """Header and sealed part of each whole line; a line without end was never acknowledged."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                header = json.loads(line)
+                sealed = header.pop("sealed")
+                datetime.fromisoformat(header["expires_at"])
+            except (ValueError, KeyError, AttributeError):
+                raise QuarantineError(
+                    f"{path}:{number}: not an entry of quarantine; restore the file from a copy, "
+                    "or delete the line"
+                ) from None
+            yield header, sealed
 
 
 def _sealed_content(record: Record, why: Rejected) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Literal
 from connectors.errors import SecretError
 
 KEY_BYTES = 32
+_WHAT = "the secret key"
 
 Use = Literal[
     "positions",
@@ -74,9 +75,9 @@ def load_secret(
     a key was created. Raises SecretError if the key lies in the log folder, cannot be read or written, can
     be read by others, or is not 64 hexadecimal characters.
     """
-    _refuse_inside(path, log_folder)
+    refuse_inside(path, log_folder, what=_WHAT)
     if not path.exists():
-        _create(path)
+        create_private(path, secrets.token_hex(KEY_BYTES) + "\n", what=_WHAT)
         if on_created is not None:
             on_created(
                 f"created the secret key {path}: keep a copy in a safe place; without it, texts already "
@@ -85,48 +86,59 @@ def load_secret(
     return _read(path)
 
 
-def _refuse_inside(path: Path, log_folder: Path | str) -> None:
+def refuse_inside(path: Path, log_folder: Path | str, *, what: str) -> None:
+    """Raise SecretError if a key, called `what` in messages, lies in the log folder."""
     if "://" in str(log_folder):
         return
     if path.resolve().is_relative_to(Path(log_folder).resolve()):
         raise SecretError(
-            f"the secret key {path} is inside the log folder {log_folder}: whoever is given the log would "
+            f"{what} {path} is inside the log folder {log_folder}: whoever is given the log would "
             "have the key; put it elsewhere"
         )
 
 
-def _create(path: Path) -> None:
-    """Publish a whole key file or none: written beside, synced, then linked if no other process was first."""
+def create_private(path: Path, content: str, *, what: str) -> None:
+    """Publish a whole key file or none: written beside, synced, then linked if no other process was first.
+
+    Its mode is 0600. Raises SecretError if it cannot be created.
+    """
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(beside)
         beside.unlink()
     except OSError as error:
-        raise SecretError(f"the secret key {path} cannot be created: {error.strerror}") from error
+        raise SecretError(f"{what} {path} cannot be created: {error.strerror}") from error
 
 
-def _read(path: Path) -> Secret:
+def read_private(path: Path, *, what: str) -> str:
+    """A key file's content, empty where it is not ASCII.
+
+    Raises SecretError if it cannot be read, or can be read by others than its owner.
+    """
     try:
         mode = path.stat().st_mode
-        content = path.read_text(encoding="ascii").strip()
+        content = path.read_text(encoding="ascii")
     except OSError as error:
-        raise SecretError(f"the secret key {path} cannot be read: {error.strerror}") from error
+        raise SecretError(f"{what} {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         content = ""
     if mode & 0o077:
         raise SecretError(
-            f"the secret key {path} has mode {mode & 0o777:04o}: only its owner may read it; "
-            f"run chmod 600 {path}"
+            f"{what} {path} has mode {mode & 0o777:04o}: only its owner may read it; run chmod 600 {path}"
         )
+    return content
+
+
+def _read(path: Path) -> Secret:
     try:
-        return Secret(bytes.fromhex(content))
+        return Secret(bytes.fromhex(read_private(path, what=_WHAT).strip()))
     except ValueError:
         raise SecretError(
             f"the secret key {path} is damaged: it must hold {KEY_BYTES * 2} hexadecimal characters; "

@@ -54,7 +54,11 @@ def publish(workspace: Workspace, replayed: Replayed, store: Store, *, started_a
         perimeters=workspace.names,
         publication=publication_of(workspace, replayed.cells),
     )
-    record_loads(store, workspace.open_log())
+    log = workspace.open_log()
+    record_loads(store, log)
+    seq = log.seq_of(replayed.log_head)
+    if seq is not None:
+        store.record_head(seq, replayed.log_head)
 
 
 def publication_of(workspace: Workspace, cells: Sequence[Path] | None = None) -> Publication:

@@ -142,6 +142,15 @@ class Alerts(Model):
     """How long the links in messages are good."""
 
 
+class AuditPlace(Model):
+    """Where the log's head is signed, and with what."""
+
+    key_file: str = "secret/vigie-audit.pem"
+    """The private key, outside the log: whoever holds it can attest another record."""
+    folder: str = "attestations"
+    """Where `vigie audit attest` writes, to be copied elsewhere."""
+
+
 class Settings(Model):
     """The whole file. Paths in it are relative to the file."""
 
@@ -153,6 +162,7 @@ class Settings(Model):
     understanding: Understanding = Understanding()
     detection: DetectionSettings = DetectionSettings()
     alerts: Alerts = Alerts()
+    audit: AuditPlace = AuditPlace()
     source: list[SourceSettings] = []
     _base: Path = PrivateAttr(default=Path())
 

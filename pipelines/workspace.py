@@ -222,12 +222,12 @@ class Workspace:
         """Parse quarantined records again with today's settings."""
         return self._load(retry, only=only)
 
-    def open_store(self) -> "AbstractContextManager[Store]":
+    def open_store(self, *, read_only: bool = False) -> "AbstractContextManager[Store]":
         """The signal store: a server by its DSN, or the built-in one, made where there is none."""
         from connectors.store import open_store
 
         place = self.settings.store
-        return open_store(place.dsn, data=self.settings.path(place.folder))
+        return open_store(place.dsn, data=self.settings.path(place.folder), read_only=read_only)
 
     def reader(self) -> "Reader":
         """What `understand` needs."""

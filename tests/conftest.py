@@ -114,10 +114,12 @@ def raw(store_dsn: str) -> "Iterator[psycopg.Connection]":
 def store(opened_store: "Store", raw: "psycopg.Connection") -> "Store":
     """The store, empty."""
     raw.execute("ALTER TABLE vigie.actions DISABLE TRIGGER actions_append_only")
+    raw.execute("ALTER TABLE vigie.log_head DISABLE TRIGGER log_head_append_only")
     raw.execute(
         "TRUNCATE vigie.run, vigie.perimeter, vigie.signal, vigie.signal_evidence, vigie.tally, vigie.ingest,"
         " vigie.open_tally, vigie.signal_picture, vigie.alert, vigie.outbox, vigie.actions,"
-        " vigie.subscription"
+        " vigie.subscription, vigie.log_head"
     )
+    raw.execute("ALTER TABLE vigie.log_head ENABLE TRIGGER log_head_append_only")
     raw.execute("ALTER TABLE vigie.actions ENABLE TRIGGER actions_append_only")
     return opened_store

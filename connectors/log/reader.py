@@ -112,6 +112,19 @@ class EventLog:
         """SHA-256 of the last manifest, which vouches for all before it; None for an empty log."""
         return self._read.head_hash
 
+    def hash_of(self, seq: int) -> str | None:
+        """SHA-256 of manifest `seq`, as the next one names it; None where the log does not go so far."""
+        manifests = self._read.manifests
+        if seq == len(manifests):
+            return self.head_hash
+        return manifests[seq].previous if 0 < seq < len(manifests) else None
+
+    def seq_of(self, sha256: str) -> int | None:
+        """Number of the manifest with this hash, None if it is not in the chain."""
+        if sha256 == self.head_hash:
+            return len(self._read.manifests)
+        return next((one.seq - 1 for one in self._read.manifests if one.previous == sha256), None)
+
     @property
     def clock(self) -> datetime | None:
         """The log's clock: the highest admission or heartbeat committed."""

@@ -87,6 +87,18 @@ def migrate(connection: psycopg.Connection, migrations: Sequence[Migration]) -> 
         return pending
 
 
+def check_up_to_date(connection: psycopg.Connection, migrations: Sequence[Migration]) -> None:
+    """StoreError unless exactly these migrations were applied; changes nothing."""
+    applied = _applied(connection)
+    _check(applied, migrations)
+    pending = [migration for migration in migrations if migration.number not in applied]
+    if pending:
+        raise StoreError(
+            f"the signal store's schema lacks migration {pending[0]}, and nothing is changed here: "
+            "`vigie replay` brings it up to date"
+        )
+
+
 def _exists(connection: psycopg.Connection, expression: LiteralString) -> bool:
     row = connection.execute("SELECT " + expression + " IS NOT NULL").fetchone()
     return bool(row and row[0])

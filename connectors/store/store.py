@@ -19,7 +19,7 @@ from connectors.contract import Accounting
 from connectors.store.connection import connect, in_words, place_of
 from connectors.store.embedded import EmbeddedPostgres
 from connectors.store.loading import Days, Loader
-from connectors.store.migrate import migrate, read_migrations
+from connectors.store.migrate import check_up_to_date, migrate, read_migrations
 from connectors.store.publication import Publication, adopt, forget_crowds, learn_crowds, refresh
 from connectors.store.schemas import EVIDENCE, PERIMETER, SIGNAL, TALLY
 
@@ -54,9 +54,10 @@ class Run:
 
 
 @contextmanager
-def open_store(dsn: str | None, *, data: Path) -> Iterator["Store"]:
+def open_store(dsn: str | None, *, data: Path, read_only: bool = False) -> Iterator["Store"]:
     """Open the signal store, its schema up to date.
 
+    read_only: change nothing; StoreError where the schema is not up to date.
     dsn: a PostgreSQL server; None or empty: the built-in one, in `<data>/postgres`, started if it does not
     run and stopped when its last user leaves.
     StoreError: the server cannot be started, reached or used, or its schema is not one this version knows.
@@ -65,7 +66,11 @@ def open_store(dsn: str | None, *, data: Path) -> Iterator["Store"]:
         connection = connect(dsn or stack.enter_context(EmbeddedPostgres(data / "postgres")))
         stack.enter_context(closing(connection))
         with in_words(place_of(connection)):
-            migrate(connection, read_migrations())
+            if read_only:
+                connection.execute("SET default_transaction_read_only = on")
+                check_up_to_date(connection, read_migrations())
+            else:
+                migrate(connection, read_migrations())
         yield Store(connection)
 
 
@@ -185,6 +190,27 @@ class Store:
         with self._loading():
             for row in rows:
                 self._connection.execute(_RECORD_INGEST, row)
+
+    def record_head(self, seq: int, sha256: str) -> None:
+        """Keep a head of the log, so that a tail that is cut or rewritten later is found."""
+        with self._loading():
+            self._connection.execute(_RECORD_HEAD, {"seq": seq, "sha256": sha256})
+
+    def heads(self) -> list[tuple[int, str]]:
+        """The heads of the log that were seen: number and SHA-256 of a manifest, by number."""
+        rows = self._select(["seq", "sha256"], "log_head", "ORDER BY seq, sha256")
+        return [(row["seq"], row["sha256"]) for row in rows]
+
+    def signal_tables(self) -> tuple[pa.Table, pa.Table]:
+        """All signals and their evidence in the schemas SIGNAL and EVIDENCE, in order of (bucket, id) and
+        (id, time, event)."""
+        signals = self._select(SIGNAL.names, "signal", "ORDER BY bucket, signal_id")
+        for row in signals:
+            row.update({name: json.dumps(row[name]) for name in ("channels", "voices", "explanation")})
+        evidence = self._select(
+            EVIDENCE.names, "signal_evidence", "ORDER BY signal_id, occurred_at, event_id"
+        )
+        return pa.Table.from_pylist(signals, SIGNAL), pa.Table.from_pylist(evidence, EVIDENCE)
 
     def run(self) -> Run | None:
         """The replay the store reflects; None before the first."""
@@ -330,6 +356,10 @@ ON CONFLICT (load_id, source) DO UPDATE SET
     duplicates = excluded.duplicates, set_aside = excluded.set_aside, quarantined = excluded.quarantined,
     set_aside_reasons = excluded.set_aside_reasons, quarantine_reasons = excluded.quarantine_reasons
 WHERE ROW(kept.*) IS DISTINCT FROM ROW(excluded.*)
+"""
+
+_RECORD_HEAD = """
+INSERT INTO vigie.log_head (seq, sha256) VALUES (%(seq)s, %(sha256)s) ON CONFLICT DO NOTHING
 """
 
 _RECORD_RUN = """

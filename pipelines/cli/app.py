@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.audit import verify_audit
+from pipelines.cli.audit import attest, verify_audit
 from pipelines.cli.audit_diff import diff
 from pipelines.cli.audit_why import why_not, why_signal
 from pipelines.cli.check import check
@@ -94,8 +94,14 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
         {"build": build_dashboards, "push": push_dashboards, "check": check_dashboards},
     ),
     "audit": (
-        "The record, held to account: verify, why, why-not, diff.",
-        {"verify": verify_audit, "why": why_signal, "why-not": why_not, "diff": diff},
+        "The record, held to account: verify, attest, why, why-not, diff.",
+        {
+            "verify": verify_audit,
+            "attest": attest,
+            "why": why_signal,
+            "why-not": why_not,
+            "diff": diff,
+        },
     ),
     "log": (
         "The event log: show, verify, compact, set-aside.",

@@ -102,6 +102,8 @@ class StoreSink:
         first = None if update.first is None else day_of(update.first)
         days = (first, day_of(close.bucket))
         with open_store(self.dsn, data=self.data) as store:
+            if close.head:
+                store.record_head(close.head, close.log_head)
             if update.signals is None:
                 store.replace_tallies(tallies, days=days, publication=self.publication)
                 return

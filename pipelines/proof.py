@@ -1,0 +1,183 @@
+"""The audit of a whole workspace: the log, what it accounts for, its tail, and the store against it."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.audit.accounting import check_accounting
+from connectors.audit.heads import KnownHead, Tail, check_heads
+from connectors.log import EventLog, Finding
+from connectors.store import Run, Store
+from pipelines.plain import PlainEngine
+from pipelines.replay import canonical, digest, replay
+from pipelines.stages.explain import Signals
+from pipelines.workspace import Workspace
+
+_STORE = "the signal store"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is not as it must be. area: log, accounting, tail, store or signals."""
+
+    area: str
+    finding: Finding
+
+
+@dataclass(slots=True)
+class Proof:
+    """What an audit found. accounting, tail, evidence, signals: None where that was not looked at."""
+
+    records: int = 0
+    events: int = 0
+    skipped: dict[int, str] = field(default_factory=dict)
+    accounting: dict[str, int] | None = None
+    tail: Tail | None = None
+    run: Run | None = None
+    evidence: int | None = None
+    signals: int | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, area: str, findings: Sequence[Finding]) -> None:
+        """Keep the faults of an area."""
+        self.faults += [Fault(area, finding) for finding in findings]
+
+
+def prove(
+    workspace: Workspace,
+    *,
+    store: Store | None,
+    heads: Sequence[KnownHead],
+    rows: bool = False,
+    signals: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Proof:
+    """Audit the log and, where there is a store, the store against it. Changes nothing.
+
+    heads: kept elsewhere than in the store. rows: read every row again. signals: replay, and compare the
+    store's signals byte for byte. Where the log is not whole, nothing is held against it.
+    Raises LogError if there is no log.
+    """
+    log, proof = workspace.open_log(), Proof()
+    proof.add("log", list(log.verify(rows=rows)))
+    if proof.faults:
+        return proof
+    proof.records = log.head.seq if log.head else 0
+    proof.events, proof.skipped = log.rows, log.skipped
+    accounted = check_accounting(
+        log.manifests(),
+        location=log.location,
+        quarantine=workspace.settings.path(workspace.settings.privacy.quarantine),
+    )
+    proof.accounting = {**accounted.counts, "untold": accounted.untold}
+    proof.add("accounting", accounted.faults)
+    kept = [] if store is None else [KnownHead(seq, sha256, _STORE) for seq, sha256 in store.heads()]
+    proof.tail = check_heads(log, [*heads, *kept])
+    proof.add("tail", proof.tail.faults)
+    if store is not None:
+        proof.run = store.run()
+        if proof.run is not None:
+            _check_store(workspace, log, store, proof, proof.run, signals=signals, progress=progress)
+    return proof
+
+
+def _check_store(
+    workspace: Workspace,
+    log: EventLog,
+    store: Store,
+    proof: Proof,
+    run: Run,
+    *,
+    signals: bool,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    kept = Signals(*store.signal_tables())
+    seq = log.seq_of(run.log_head)
+    if seq is None:
+        problem = (
+            f"its signals come from a log with the head {run.log_head[:16]}..., which is not in the chain"
+        )
+        proof.add("store", [Finding(_STORE, problem)])
+    elif digest(kept) != run.digest:
+        problem = (
+            "its signals are not those that the replay put there: their digest differs; "
+            "`vigie audit verify --signals` tells which, `vigie replay` puts them right"
+        )
+        proof.add("store", [Finding(_STORE, problem)])
+    proof.evidence = kept.evidence.num_rows
+    proof.add("store", list(_unknown_evidence(log, kept.evidence)))
+    if signals and seq is not None:
+        replayed = _replayed(workspace, run, seq, proof, progress)
+        if replayed is not None:
+            proof.signals = kept.signals.num_rows
+            proof.add("signals", list(differences(kept, replayed)))
+
+
+def _unknown_evidence(log: EventLog, evidence: pa.Table) -> Iterator[Finding]:
+    if not evidence.num_rows:
+        return
+    known = log.known_ids().contains(evidence["event_id"])
+    for row in evidence.take(pa.array(np.flatnonzero(~known))).to_pylist():
+        yield Finding(
+            _STORE, f"signal {row['signal_id']}: its evidence {row['event_id'].hex()} is not in the log"
+        )
+
+
+def _replayed(
+    workspace: Workspace,
+    run: Run,
+    seq: int,
+    proof: Proof,
+    progress: Callable[[int, int], None] | None,
+) -> Signals | None:
+    """What the log gives, read as far as the store's replay did; None where that cannot be compared."""
+    now = {"settings": workspace.settings_version, "code": version("vigie")}
+    then = {"settings": run.settings_version, "code": run.code_version}
+    others = [f"{what} {then[what]}, not {now[what]}" for what in now if now[what] != then[what]]
+    if others:
+        problem = f"its signals cannot be derived again here: they come from {' and '.join(others)}"
+        proof.add("signals", [Finding(_STORE, problem)])
+        return None
+    log, telling = workspace.open_log(), workspace.telling()
+    log.read_to(seq)
+    with tempfile.TemporaryDirectory(prefix="vigie-audit-") as work:
+        return replay(
+            log,
+            workspace.settings,
+            telling.reader,
+            telling,
+            PlainEngine(),
+            work=Path(work),
+            progress=progress,
+        ).signals
+
+
+def differences(kept: Signals, replayed: Signals) -> Iterator[Finding]:
+    """Signal by signal, how the store's differ from a replay's: fields, evidence and excerpts."""
+    ours, theirs = _by_id(kept), _by_id(replayed)
+    for signal_id in sorted({*ours, *theirs}):
+        one, other = ours.get(signal_id), theirs.get(signal_id)
+        if one is None:
+            yield Finding(_STORE, f"signal {signal_id} is missing: the log gives it")
+        elif other is None:
+            yield Finding(_STORE, f"signal {signal_id} was added: the log does not give it")
+        elif one != other:
+            names = [name for name in other if one.get(name) != other[name]]
+            yield Finding(_STORE, f"signal {signal_id} is not what the log gives: {', '.join(names)} differ")
+
+
+def _by_id(signals: Signals) -> dict[str, dict[str, Any]]:
+    found = {row["signal_id"]: row for row in map(json.loads, canonical(signals))}
+    for row in found.values():
+        row["evidence"] = []
+    for row in signals.evidence.to_pylist():
+        # Evidence of a signal that is not there cannot be kept: the database refuses it.
+        found[row.pop("signal_id")]["evidence"].append(row)
+    return found
