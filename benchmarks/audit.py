@@ -1,0 +1,125 @@
+"""How fast a compacted log is verified, beside `sha256sum` of the same files."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from benchmarks import _throughput_log as stirred
+from benchmarks._data import work_folder
+from benchmarks._report import SEED, Figure, Options, Report, Row, main
+from benchmarks._run import Cost, in_child, median_cost
+
+EVENTS, QUICK_EVENTS = 1_000_000, 60_000
+A_SEGMENT = 2_000
+"""Events of a live segment before compaction."""
+RUNS = 5
+HASHED, READ, PEER = (
+    "vigie audit verify: hashes",
+    "every row read again (--rows)",
+    "sha256sum of the same files",
+)
+TARGET_MB_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one way of verifying cost. size: bytes of the log's files."""
+
+    what: str
+    size: int
+    cost: Cost
+
+    @property
+    def mb_s(self) -> float:
+        """Megabytes (10^6 bytes) per second of CPU time."""
+        return self.size / self.cost.cpu_s / 1e6
+
+
+def write_compacted(log: Path, events: int) -> int:
+    """Write a log of live segments, merged as closed days are; how many manifests it has."""
+    from connectors.log import LogWriter
+    from connectors.log.compaction import compact
+
+    table = pa.concat_tables(stirred.tables(events, stirred.made_up(), seed=SEED))
+    table = table.sort_by([("occurred_at", "ascending"), ("event_id", "ascending")])
+    last = table["admitted_at"][-1].as_py()
+    with LogWriter(log, now=lambda: last) as writer:
+        for start in range(0, table.num_rows, A_SEGMENT):
+            writer.append_live(table.slice(start, A_SEGMENT), note={})
+        writer.heartbeat(last + timedelta(days=40))
+        compact(writer, zone="UTC", say=print)
+        writer.remove_replaced(keep=timedelta(0))
+        return len(writer.chain.manifests)
+
+
+def verify(log: Path, *, rows: bool, runs: int) -> Cost:
+    """The cost of verifying a log that is whole."""
+    from connectors.log import EventLog
+
+    def once(_: int) -> None:
+        if found := list(EventLog(log).verify(rows=rows)):
+            raise AssertionError(f"the log is not whole: {found[0]}")
+
+    once(0)
+    return median_cost(once, runs=runs)
+
+
+def sha256sum(files: list[Path], *, runs: int) -> Cost | None:
+    """The cost of hashing files with coreutils; None where it is not installed."""
+    tool = shutil.which("sha256sum")
+    if tool is None:
+        return None
+    return median_cost(
+        lambda _: subprocess.run([tool, *files], check=True, stdout=subprocess.DEVNULL), runs=runs
+    )
+
+
+def run(asked: Options) -> Report:
+    """Write the log, verify it both ways, and hash its files."""
+    with work_folder() as folder:
+        log = folder / "log"
+        manifests = in_child(write_compacted, log, asked.texts)
+        files = [file for file in sorted(log.rglob("*")) if file.suffix in (".json", ".parquet")]
+        size = sum(file.stat().st_size for file in files)
+        measured = [
+            Measured(HASHED, size, in_child(verify, log, rows=False, runs=RUNS)),
+            Measured(READ, size, in_child(verify, log, rows=True, runs=1)),
+        ]
+        peer = sha256sum(files, runs=RUNS)
+        if peer is not None:
+            measured.append(Measured(PEER, size, peer))
+    return report(measured, events=asked.texts, manifests=manifests, files=len(files))
+
+
+def report(measured: list[Measured], *, events: int, manifests: int, files: int) -> Report:
+    """The table, and whether the target is reached."""
+    rows: list[Row] = [
+        {
+            "way": one.what,
+            "MB/s of CPU": round(one.mb_s),
+            "CPU s": round(one.cost.cpu_s, 3),
+            "wall s": round(one.cost.wall_s, 3),
+        }
+        for one in measured
+    ]
+    hashed = measured[0]
+    notes = [
+        f"{events:,} generated events, {hashed.size / 1e6:,.0f} MB: {files:,} files, {manifests:,} manifests"
+    ]
+    if all(one.what != PEER for one in measured):
+        notes.append("sha256sum is not installed here: no peer")
+    return Report(
+        "Verifying a compacted log",
+        rows,
+        [Figure("verify, by hashes", hashed.mb_s, "MB/s", TARGET_MB_S)],
+        notes,
+        values={one.what: round(one.mb_s, 1) for one in measured},
+    )
+
+
+if __name__ == "__main__":
+    main("audit", __doc__ or "", run, sizes=(EVENTS, QUICK_EVENTS))
