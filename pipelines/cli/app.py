@@ -16,6 +16,7 @@ from pipelines.cli.dashboards import build_dashboards, check_dashboards, push_da
 from pipelines.cli.deliver import deliver
 from pipelines.cli.demo import demo
 from pipelines.cli.explain import explain
+from pipelines.cli.export import export
 from pipelines.cli.ingest import ingest
 from pipelines.cli.init import init
 from pipelines.cli.learn import learn
@@ -50,6 +51,7 @@ COMMANDS: Mapping[str, Command] = {
     "live": live,
     "explain": explain,
     "what-if": what_if,
+    "export": export,
     "learn": learn,
     "subscribe": subscribe,
     "subscriptions": subscriptions,

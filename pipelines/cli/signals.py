@@ -184,7 +184,7 @@ def has_store(workspace: "Workspace") -> bool:
 
 
 def path_of(workspace: "Workspace", perimeter: str) -> str:
-    """The path of a perimeter given by its path or name; SettingsError where the tree knows none."""
+    """The path of a perimeter given by path or name; SettingsError for one that is none, or several."""
     path = workspace.tree.resolve(perimeter)
     if path is None:
         raise SettingsError(
