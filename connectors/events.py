@@ -49,6 +49,10 @@ TEXT = pa.schema(
 )
 """Redacted text. A bracketed word such as `[email]` or a column label `[Titre]` is markup, never a term."""
 
+LEAF = pa.field("leaf", pa.binary(32))
+TEXT_READ = pa.schema([*TEXT, LEAF])
+"""TEXT as it may be read. leaf: where a text was erased, the hash that stands for it; null elsewhere."""
+
 EVENT = pa.schema([*CORE, pa.field("text", pa.string(), nullable=False)])
 
 

@@ -1,6 +1,6 @@
 """What was found, bucket after bucket, and the signals it makes: the end of the flow, after all shards."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -34,15 +34,22 @@ class Chronicle:
         return cls(Watch.new(rules.root, rules.detection))
 
     def take_in(
-        self, shard: Shard, rules: Rules, themes: Mapping[int, str], *, last: int | None = None
+        self,
+        shard: Shard,
+        rules: Rules,
+        themes: Mapping[int, str],
+        *,
+        last: int | None = None,
+        sealed: Sequence[tuple[str, int]] = (),
     ) -> None:
         """Take in what was found in some buckets, all later than those before.
 
         themes: key of each theme, by id. last: bucket to go on to, complete though nothing came.
+        sealed: owner and bucket of birth of stories whose texts are erased.
         """
         corroborate([shard.found], self.stories, rules.detection, rules.teaching)
         findings = self._watch(shard, rules, themes, last=last)
-        births = [(story.owner, story.born.bucket) for story in self.stories.stories]
+        births = [*sealed, *((story.owner, story.born.bucket) for story in self.stories.stories)]
         follow(findings, self.episodes, births, window=rules.detection.window)
 
     def _watch(

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ import pyarrow as pa
 from connectors.audit.accounting import check_accounting
 from connectors.audit.heads import KnownHead, Tail, check_heads
 from connectors.log import EventLog, Finding
+from connectors.log.erasing import Erasure
 from connectors.store import Run, Store
 from pipelines.plain import PlainEngine
 from pipelines.replay import canonical, digest, replay
+from pipelines.sealing import Seals, seals_of
 from pipelines.stages.explain import Signals
 from pipelines.workspace import Workspace
 
 _STORE = "the signal store"
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ class Proof:
     run: Run | None = None
     evidence: int | None = None
     signals: int | None = None
+    erasures: list[Erasure] = field(default_factory=list)
+    sealed: list[str] = field(default_factory=list)
+    """Signals that rest on erased texts: sealed, not re-derivable."""
+    shifted: list[Finding] = field(default_factory=list)
+    """Signals that a replay gives otherwise since texts before them were erased, though none of their own."""
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, area: str, findings: Sequence[Finding]) -> None:
@@ -70,7 +79,9 @@ def prove(
     if proof.faults:
         return proof
     proof.records = log.head.seq if log.head else 0
-    proof.events, proof.skipped = log.rows, log.skipped
+    proof.events, proof.skipped, proof.erasures = log.rows, log.skipped, log.erasures
+    seals = seals_of(log)
+    proof.sealed = sorted(seals.ids)
     accounted = check_accounting(
         log.manifests(),
         location=log.location,
@@ -84,7 +95,7 @@ def prove(
     if store is not None:
         proof.run = store.run()
         if proof.run is not None:
-            _check_store(workspace, log, store, proof, proof.run, signals=signals, progress=progress)
+            _check_store(workspace, log, store, proof, proof.run, seals, signals=signals, progress=progress)
     return proof
 
 
@@ -94,6 +105,7 @@ def _check_store(
     store: Store,
     proof: Proof,
     run: Run,
+    seals: Seals,
     *,
     signals: bool,
     progress: Callable[[int, int], None] | None,
@@ -114,10 +126,16 @@ def _check_store(
     proof.evidence = kept.evidence.num_rows
     proof.add("store", list(_unknown_evidence(log, kept.evidence)))
     if signals and seq is not None:
-        replayed = _replayed(workspace, run, seq, proof, progress)
+        replayed = _replayed(workspace, run, seq, proof, seals, progress)
         if replayed is not None:
             proof.signals = kept.signals.num_rows
-            proof.add("signals", list(differences(kept, replayed)))
+            shifted = seals.earliest is not None and any(one.seq > seq for one in proof.erasures)
+            since = _EPOCH + timedelta(days=seals.earliest or 0) if shifted else None
+            for finding, last_seen in differences(kept, replayed, seals.ids):
+                if since is not None and last_seen >= since:
+                    proof.shifted.append(finding)
+                else:
+                    proof.add("signals", [finding])
 
 
 def _unknown_evidence(log: EventLog, evidence: pa.Table) -> Iterator[Finding]:
@@ -135,6 +153,7 @@ def _replayed(
     run: Run,
     seq: int,
     proof: Proof,
+    seals: Seals,
     progress: Callable[[int, int], None] | None,
 ) -> Signals | None:
     """What the log gives, read as far as the store's replay did; None where that cannot be compared."""
@@ -156,28 +175,39 @@ def _replayed(
             PlainEngine(),
             work=Path(work),
             progress=progress,
+            seals=seals,
         ).signals
 
 
-def differences(kept: Signals, replayed: Signals) -> Iterator[Finding]:
-    """Signal by signal, how the store's differ from a replay's: fields, evidence and excerpts."""
-    ours, theirs = _by_id(kept), _by_id(replayed)
+def differences(
+    kept: Signals, replayed: Signals, sealed: frozenset[str] = frozenset()
+) -> Iterator[tuple[Finding, date]]:
+    """Signal by signal, how the store's differ from a replay's: fields, evidence and excerpts; and the day it
+    was last seen. sealed: signals whose excerpts cannot be told again."""
+    ours, theirs = _by_id(kept, sealed), _by_id(replayed, sealed)
     for signal_id in sorted({*ours, *theirs}):
         one, other = ours.get(signal_id), theirs.get(signal_id)
+        if one == other:
+            continue
         if one is None:
-            yield Finding(_STORE, f"signal {signal_id} is missing: the log gives it")
+            problem = f"signal {signal_id} is missing: the log gives it"
         elif other is None:
-            yield Finding(_STORE, f"signal {signal_id} was added: the log does not give it")
-        elif one != other:
+            problem = f"signal {signal_id} was added: the log does not give it"
+        else:
             names = [name for name in other if one.get(name) != other[name]]
-            yield Finding(_STORE, f"signal {signal_id} is not what the log gives: {', '.join(names)} differ")
+            problem = f"signal {signal_id} is not what the log gives: {', '.join(names)} differ"
+        last_seen = max(row["last_seen"] for row in (one, other) if row is not None)
+        yield Finding(_STORE, problem), datetime.fromisoformat(last_seen).date()
 
 
-def _by_id(signals: Signals) -> dict[str, dict[str, Any]]:
+def _by_id(signals: Signals, sealed: frozenset[str]) -> dict[str, dict[str, Any]]:
     found = {row["signal_id"]: row for row in map(json.loads, canonical(signals))}
     for row in found.values():
         row["evidence"] = []
     for row in signals.evidence.to_pylist():
         # Evidence of a signal that is not there cannot be kept: the database refuses it.
-        found[row.pop("signal_id")]["evidence"].append(row)
+        signal_id = row.pop("signal_id")
+        if signal_id in sealed:
+            del row["excerpt"]
+        found[signal_id]["evidence"].append(row)
     return found

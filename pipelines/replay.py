@@ -19,6 +19,7 @@ from connectors.log import EventLog, Slice
 from connectors.log.layout import to_us
 from pipelines.chronicle import Chronicle, theme_names
 from pipelines.flow import BATCH_ROWS, Shard
+from pipelines.sealing import Seals, seals_of
 from pipelines.settings import Settings
 from pipelines.stages.explain import Signals, Telling
 from pipelines.stages.probe import Probe
@@ -65,23 +66,31 @@ def replay(
     batch_rows: int = BATCH_ROWS,
     progress: Callable[[int, int], None] | None = None,
     begin: Callable[[Plan], Chronicle] = Chronicle.new,
+    seals: Seals | None = None,
 ) -> Replayed:
     """Run the stages over all closed buckets of the log.
 
     begin: gives the chronicle that takes in what is found.
     work: an empty folder that the engine's workers reach; the caller removes it. progress: called with rows
-    done and rows in all. Raises LogError where the log holds no event.
+    done and rows in all. seals: what erasures sealed, by default those of the log as it was opened.
+    Raises LogError where the log holds no event.
     """
     plan, closed = make_plan(log, settings, reader, work=work, batch_rows=batch_rows)
+    sealed = seals_of(log) if seals is None else seals
     slices = log.slices(max_rows=slice_rows, zone=reader.zone)
     events, cells = 0, list[Path]()
     chronicle, themes = begin(plan), theme_names(telling)
     for number, shard in enumerate(judged(slices, plan, engine, progress)):
         last = plan.last_bucket if number == len(slices) - 1 else None
-        chronicle.take_in(shard, plan, themes, last=last)
+        first_day, last_day = days_of(slices[number], reader.zone)
+        shard = sealed.restore(shard, first_day, min(last_day, plan.last_bucket))
+        chronicle.take_in(shard, plan, themes, last=last, sealed=sealed.births)
         cells.append(write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
         events += texts_in(shard.cells, plan.root)
-    signals = chronicle.tell(log, telling, last_bucket=plan.last_bucket, teaching=plan.teaching)
+    signals = sealed.put_back(
+        chronicle.tell(log, telling, last_bucket=plan.last_bucket, teaching=plan.teaching),
+        last_bucket=plan.last_bucket,
+    )
     return Replayed(signals, cells, events, closed, digest(signals), log.head_hash or "")
 
 
@@ -163,6 +172,13 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def days_of(part: Slice, zone: str) -> tuple[int, int]:
+    """The first and last civil day of a slice, days since 1970."""
+    ends = np.array([to_us(part.start), to_us(part.end) - 1])
+    first, last = civil_days(ends, zone).tolist()
+    return first, last
 
 
 def last_closed_bucket(log: EventLog, closed: datetime, zone: str) -> int:

@@ -22,6 +22,7 @@ from connectors.files import is_there, where_to_watch
 from connectors.ingest import Progress, ingest, retry
 from connectors.log import EventLog, LogWriter
 from connectors.log.compaction import KEPT, compact
+from connectors.log.forget import finish_erasures
 from connectors.log.inbox import answer
 from connectors.perimeters import PerimeterTree, read_perimeters
 from connectors.quarantine import Quarantine
@@ -397,4 +398,5 @@ class Workspace:
 
         with LogWriter(self.log_path, now=self.now) as log:
             put_in_force(self, log)
+            finish_erasures(log)
             yield log

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -101,10 +102,12 @@ def read_segment(log: Path, manifest: dict[str, Any]) -> Iterator[tuple[int, dic
     stem = f"generation-{manifest['generation']:04d}/segments/{manifest['seq']:012d}"
     core_file, text_file = log / f"{stem}.core.parquet", log / f"{stem}.text.parquet"
     assert hashlib.sha256(core_file.read_bytes()).hexdigest() == segment["core_sha256"]
-    assert hashlib.sha256(text_file.read_bytes()).hexdigest() == segment["text_sha256"]
+    assert hashlib.sha256(text_file.read_bytes()).hexdigest() == text_sha256(log, manifest)
     rows, texts = pq.read_table(core_file).to_pylist(), pq.read_table(text_file).to_pylist()
     leaves = [
         hashlib.sha256(b"\x00" + text["salt"] + text["event_id"] + text["text"].encode()).digest()
+        if text.get("leaf") is None
+        else text["leaf"]
         for text in texts
     ]
     assert merkle_root(leaves).hex() == segment["text_root"]
@@ -117,7 +120,17 @@ def read_segment(log: Path, manifest: dict[str, Any]) -> Iterator[tuple[int, dic
     for number, (row, text) in enumerate(zip(rows, texts, strict=True)):
         assert row["event_id"] == text["event_id"]
         position = row.pop("position", manifest["seq"] << 32 | number)
+        row["flags"] |= 0 if text.get("leaf") is None else 8
         yield position, {**row, "text": text["text"]}
+
+
+def text_sha256(log: Path, manifest: dict[str, Any]) -> str:
+    """Of the text file as it was written, or as the last erasure left it."""
+    found: str = manifest["segment"]["text_sha256"]
+    for other in read_manifests(log):
+        if (other["decision"] or {}).get("kind") == "erased":
+            found = dict(other["decision"]["payload"]["texts"]).get(manifest["seq"], found)
+    return found
 
 
 def check_index(segment: dict[str, Any], rows: list[dict[str, Any]], texts: list[dict[str, Any]]) -> None:
@@ -131,14 +144,15 @@ def check_index(segment: dict[str, Any], rows: list[dict[str, Any]], texts: list
     for count, first, last, size in segment["row_groups"]:
         inside = slice(start, start + count)
         assert (first, last) == (min(times[inside]), max(times[inside]))
-        assert size == sum(len(text["text"].encode()) for text in texts[inside])
+        if all(text.get("leaf") is None for text in texts[inside]):
+            assert size == sum(len(text["text"].encode()) for text in texts[inside])
         start += count
 
 
 # ---------------------------------------------------------------------------------------------------------
 
 from connectors.events import CORE, EVENT, TEXT  # noqa: E402
-from connectors.log import EventLog, LogWriter, segment  # noqa: E402
+from connectors.log import EventLog, LogWriter, forget, segment  # noqa: E402
 from connectors.log.compaction import compact  # noqa: E402
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "event-log.md"
@@ -210,6 +224,33 @@ def test_a_reader_that_follows_the_document_reads_and_verifies_a_log(log: Path) 
     # And it agrees with the log's own reader, positions included.
     taken = EventLog(log).take(sorted(found)).drop_columns(["position"])
     assert taken.to_pylist() == [found[position] for position in sorted(found)]
+
+
+def test_a_reader_that_follows_the_document_reads_and_verifies_erased_texts(log: Path) -> None:
+    before = {
+        position: row for one in visible(read_manifests(log)) for position, row in read_segment(log, one)
+    }
+    gone = sorted(before)[::3]
+    with LogWriter(log, now=lambda: T0) as writer:
+        forget.erase(writer, np.array(gone), reason="asked", asked={}, seals={"cells.parquet": b"sealed"})
+    *_, decision, done = read_manifests(log)
+    payload = decision["decision"]["payload"]
+    assert payload["events"] == len(gone)
+    runs = [(seq, run) for seq, found in payload["rows"] for run in found]
+    named = [seq << 32 | row for seq, (first, count) in runs for row in range(first, first + count)]
+    assert named == gone
+    assert done["decision"]["payload"]["erasure"] == decision["seq"]
+    sealed = log / f"generation-{decision['generation']:04d}/seals/{decision['seq']:012d}.cells.parquet"
+    assert hashlib.sha256(sealed.read_bytes()).hexdigest() == payload["seals"]["cells.parquet"]
+    after = {
+        position: row for one in visible(read_manifests(log)) for position, row in read_segment(log, one)
+    }
+    assert after == {
+        position: {**row, "text": "", "flags": row["flags"] | 8} if position in gone else row
+        for position, row in before.items()
+    }
+    taken = EventLog(log).take(sorted(after)).drop_columns(["position"])
+    assert taken.to_pylist() == [after[position] for position in sorted(after)]
 
 
 def test_a_sealed_generation_is_read_by_stopping_at_its_last_manifest(log: Path) -> None:

@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from connectors.civil_days import civil_days, day_of, midnight
 from connectors.errors import LogError
-from connectors.events import CORE, EVENT, TEXT
+from connectors.events import CORE, EVENT
 from connectors.log.arrow_bytes import fixed_matrix
 from connectors.log.chain import Chain
+from connectors.log.erasing import erased_by_segment
 from connectors.log.files import LogFiles
 from connectors.log.layout import EPOCH, core_path, text_path, to_us
 from connectors.log.manifest import Manifest, Segment
@@ -101,7 +102,8 @@ def _has_room(run: list[Segment], segment: Segment) -> bool:
 def _set_aside(log: LogWriter, group: list[Segment], say: Callable[[str], None]) -> bool:
     """Set the damaged segments of a group aside; whether there were any."""
     files = LogFiles(str(log.path))
-    damaged = [segment.seq for segment in group if damage_of(files, segment) is not None]
+    erased = erased_by_segment(log.chain.manifests)
+    damaged = [one.seq for one in group if damage_of(files, one, erased.get(one.seq)) is not None]
     for seq in damaged:
         log.skip(seq, say=say)
     return bool(damaged)
@@ -113,9 +115,10 @@ def _merge(log: LogWriter, group: list[Segment]) -> Manifest:
         files.read_groups(core_path(one.generation, one.seq), None, CORE) for one in group
     )
     texts = pa.concat_tables(
-        files.read_groups(text_path(one.generation, one.seq), None, TEXT) for one in group
+        files.read_texts(text_path(one.generation, one.seq), None) for one in group
     ).combine_chunks()
     if not texts["event_id"].equals(cores["event_id"]):
         raise LogError(f"{log.path}: cores and texts differ in segments {group[0].seq} to {group[-1].seq}")
     salts = fixed_matrix(texts["salt"].chunk(0)).tobytes()
-    return log.merge(cores.append_column(EVENT.field("text"), texts["text"]), salts=salts, replaces=group)
+    events = cores.append_column(EVENT.field("text"), texts["text"])
+    return log.merge(events, salts=salts, leaves=texts["leaf"], replaces=group)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from connectors.errors import LogError
+from connectors.events import LEAF, TEXT, TEXT_READ
 from connectors.log.layout import (
     GENERATION,
     MANIFEST,
@@ -117,6 +118,18 @@ class LogFiles:
                 f"{self.name(path)}: the segment is missing or damaged ({reason}): "
                 "restore it from a copy of the log; `vigie log set-aside` goes on without a damaged one"
             ) from error
+
+    def read_texts(self, path: str, groups: Sequence[int] | None) -> pa.Table:
+        """As `read_groups`, of a text file: TEXT_READ. Leaves are null where no text was erased."""
+        try:
+            with self.open(path) as file:
+                has_leaves = LEAF.name in pq.ParquetFile(file).schema_arrow.names
+        except (OSError, pa.ArrowException):
+            has_leaves = False
+        if has_leaves:
+            return self.read_groups(path, groups, TEXT_READ)
+        texts = self.read_groups(path, groups, TEXT)
+        return texts.append_column(LEAF, pa.nulls(texts.num_rows, LEAF.type))
 
     def _generations(self) -> list[int]:
         return [int(match[1]) for name in self._list("") if (match := GENERATION.match(name))]

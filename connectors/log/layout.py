@@ -55,6 +55,16 @@ def text_path(generation: int, seq: int) -> str:
     return f"{segments_folder(generation)}/{seq:012d}.text.parquet"
 
 
+def seals_folder(generation: int) -> str:
+    """Folder of what erasures of a generation sealed, relative to the log."""
+    return f"generation-{generation:04d}/seals"
+
+
+def seal_path(generation: int, seq: int, name: str) -> str:
+    """Path of a file that erasure `seq` sealed, relative to the log."""
+    return f"{seals_folder(generation)}/{seq:012d}.{name}"
+
+
 def to_us(instant: datetime) -> int:
     """Microseconds since 1970-01-01 UTC, exact. Raises ValueError for a naive time.
 

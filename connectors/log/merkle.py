@@ -9,19 +9,27 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from connectors.events import LEAF
 from connectors.log.arrow_bytes import fixed_rows, string_rows
 
 _LEAF, _NODE = b"\x00", b"\x01"
 
 
 def leaves(texts: pa.RecordBatch) -> list[bytes]:
-    """SHA-256(0x00 || salt || event_id || UTF-8 text) of each row of a TEXT batch, in order."""
+    """SHA-256(0x00 || salt || event_id || UTF-8 text) of each row of a TEXT batch, in order.
+
+    Of TEXT_READ, where a text was erased: the leaf that stands for it.
+    """
     salts, ids, rows = fixed_rows(texts["salt"]), fixed_rows(texts["event_id"]), string_rows(texts["text"])
     sha256 = hashlib.sha256
-    return [
+    hashes = [
         sha256(b"".join((_LEAF, salt, event_id, text))).digest()
         for salt, event_id, text in zip(salts, ids, rows, strict=True)
     ]
+    if LEAF.name in texts.schema.names and texts[LEAF.name].null_count < texts.num_rows:
+        kept = texts[LEAF.name].to_pylist()
+        hashes = [leaf or found for leaf, found in zip(kept, hashes, strict=True)]
+    return hashes
 
 
 def root(leaf_hashes: Sequence[bytes]) -> bytes:

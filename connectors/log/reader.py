@@ -1,5 +1,6 @@
 """Reading the log: whole committed segments only, from any position."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from connectors.log import rows, verify
 from connectors.log.as_of import known_at
 from connectors.log.chain import Chain
 from connectors.log.decisions import InForce, in_force
+from connectors.log.erasing import Erasure, erasures
 from connectors.log.files import LogFiles
 from connectors.log.ids import KnownIds
 from connectors.log.layout import core_path, to_iso
@@ -154,6 +156,25 @@ class EventLog:
         Segments set aside are not visible at all, whenever that was decided: this tells since when.
         """
         return in_force(self.decisions(), start)
+
+    @property
+    def erasures(self) -> list[Erasure]:
+        """The erasures that were decided, in order."""
+        return erasures(self._read.manifests)
+
+    def read_seal(self, erasure: Erasure, name: str) -> bytes:
+        """A file that was sealed with an erasure; LogError if it is missing or not the one of its decision.
+
+        KeyError for a name that it did not seal.
+        """
+        sha256 = erasure.seals[name]
+        content = self._files.read(erasure.seal(name))
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise LogError(
+                f"{self._files.name(erasure.seal(name))}: was altered or truncated: "
+                "restore it from a copy of the log"
+            )
+        return content
 
     @property
     def skipped(self) -> dict[int, str]:

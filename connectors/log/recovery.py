@@ -20,6 +20,10 @@ def remove_leftovers(path: Path, *, generation: int, next_seq: int) -> None:
             leftovers += [file for file in folder.iterdir() if layout.BESIDE.match(file.name)]
         if segments.is_dir():
             leftovers += [file for file in segments.iterdir() if _is_ahead(file, next_seq)]
+        seals = path / layout.seals_folder(number)
+        if seals.is_dir():
+            # Sealed for an erasure that was never decided.
+            leftovers += [file for file in seals.iterdir() if int(file.name[:12]) >= next_seq]
     for file in leftovers:
         file.unlink()
 

@@ -9,15 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.errors import LogError
-from connectors.events import CORE, EVENT, TEXT, effective_at
+from connectors.events import CORE, EVENT, FLAG_ERASED, effective_at
 from connectors.log.chain import Chain
 from connectors.log.files import LogFiles
 from connectors.log.layout import core_path, text_path
 from connectors.log.manifest import Manifest, Segment
 from connectors.log.plan import Part, Piece, plan_rows
 from connectors.log.segment import POSITION
-
-_TEXT_READ = pa.schema([TEXT.field("event_id"), TEXT.field("text")])
 
 
 def read_piece(files: LogFiles, piece: Piece, *, text: bool) -> pa.RecordBatch:
@@ -107,11 +105,15 @@ def read_groups(
     if not text:
         return core
     path = text_path(generation, seq)
-    texts = files.read_groups(path, groups, _TEXT_READ)
+    texts = files.read_texts(path, groups)
     if not texts["event_id"].equals(core["event_id"]):
         raise LogError(
             f"{files.name(path)}: its rows are not those of the core file: restore it from a copy of the log"
         )
+    if texts["leaf"].null_count < texts.num_rows:
+        erased = pc.cast(pc.is_valid(texts["leaf"]), pa.uint16())
+        flags = pc.bit_wise_or(core["flags"], pc.multiply(erased, pa.scalar(FLAG_ERASED, pa.uint16())))
+        core = core.set_column(core.schema.get_field_index("flags"), CORE.field("flags"), flags)
     return core.add_column(len(CORE), EVENT.field("text"), texts["text"])
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.events import CORE, EVENT, TEXT, SchemaError, check_schema, effective_at
+from connectors.events import CORE, EVENT, LEAF, TEXT, SchemaError, check_schema, effective_at
 from connectors.log import merkle
 from connectors.log.arrow_bytes import string_lengths
 from connectors.log.content import rows_sha256
@@ -94,22 +94,26 @@ def write_segment(
     salts: bytes,
     write: Callable[[Path, Callable[[BinaryIO], None]], None],
     replaces: tuple[tuple[int, int], ...] = (),
+    leaves: pa.ChunkedArray | None = None,
 ) -> Segment:
     """Write both files with `write` and describe them.
 
     events: normalised, not empty. salts: 16 bytes a row. replaces: pairs (number, rows) of the segments
-    whose rows these are, in order; their positions then stand in the core.
+    whose rows these are, in order; their positions then stand in the core. leaves: of texts that were erased
+    before, null for others.
     """
     salt_column = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(SALT_BYTES), events.num_rows, [None, pa.py_buffer(salts)]
     )
     texts = pa.table([events["event_id"], salt_column, events["text"]], schema=TEXT)
+    if leaves is not None and leaves.null_count < len(leaves):
+        texts = texts.append_column(LEAF, leaves.combine_chunks())
     cores = events.select(CORE.names)
     text_bytes = string_lengths(texts["text"].chunk(0))
     lengths = group_lengths(text_bytes)
     stored = cores.append_column(POSITION, positions_of(replaces)) if replaces else cores
     write(core, lambda file: _write_parquet(file, stored, lengths))
-    write(text, lambda file: _write_parquet(file, texts, lengths))
+    write(text, lambda file: write_texts(file, texts, lengths))
     core_sha256, text_sha256 = map(_sha256, (core, text))
     described = index(cores, text_bytes, lengths)
     return Segment(
@@ -139,6 +143,11 @@ def positions_of(replaces: tuple[tuple[int, int], ...]) -> pa.Array:
     """The positions of the rows of some segments, one after the other, int64."""
     parts = [np.int64(seq << 32) + np.arange(rows, dtype=np.int64) for seq, rows in replaces]
     return pa.array(np.concatenate(parts))
+
+
+def write_texts(file: BinaryIO, texts: pa.Table, lengths: list[int]) -> None:
+    """A text file, TEXT or TEXT_READ, in row groups of these lengths."""
+    _write_parquet(file, texts, lengths)
 
 
 def _write_parquet(file: BinaryIO, table: pa.Table, lengths: list[int]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from connectors.errors import LogError
 from connectors.events import CORE, TEXT
@@ -42,7 +43,17 @@ class Finding:
         return f"{self.file}: {where}: {self.problem}"
 
 
-def damage_of(files: LogFiles, segment: Segment) -> Finding | None:
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What erasures did to a segment's texts. rows: erased, in its file. text_sha256: of the file that the
+    last one left. done: whether all are carried out."""
+
+    rows: tuple[int, ...] = ()
+    text_sha256: str | None = None
+    done: bool = True
+
+
+def damage_of(files: LogFiles, segment: Segment, erased: Erased | None = None) -> Finding | None:
     """What is wrong with the files of a segment, None if nothing is that its rows suffer from.
 
     LogError if one is missing or cannot be opened: that says nothing of what is in it.
@@ -50,7 +61,8 @@ def damage_of(files: LogFiles, segment: Segment) -> Finding | None:
     for path in _paths(segment):
         sha256_of(files, path)
     # Texts that read as they were written are whole, however they are encoded.
-    return next(faults_of(files, replace(segment, text_sha256=None), []), None)
+    erased = replace(erased or Erased(), text_sha256=None)
+    return next(faults_of(files, replace(segment, text_sha256=None), [], erased), None)
 
 
 def has_whole_core(files: LogFiles, segment: Segment) -> bool:
@@ -58,16 +70,18 @@ def has_whole_core(files: LogFiles, segment: Segment) -> bool:
     return sha256_of(files, core_path(segment.generation, segment.seq)) == segment.core_sha256
 
 
-def is_as_written(files: LogFiles, segment: Segment) -> bool:
-    """Whether both files are byte for byte those of the manifest; False too where it has no hash of one, or
-    one cannot be read."""
-    if segment.text_sha256 is None:
+def is_as_written(files: LogFiles, segment: Segment, text_sha256: str | None) -> bool:
+    """Whether both files have their hashes; False too where there is none of one, or one cannot be read.
+
+    text_sha256: of the text file as the last erasure left it, or as the manifest has it.
+    """
+    if text_sha256 is None:
         return False
     try:
         found = [sha256_of(files, path) for path in _paths(segment)]
     except LogError:
         return False
-    return found == [segment.core_sha256, segment.text_sha256]
+    return found == [segment.core_sha256, text_sha256]
 
 
 def sha256_of(files: LogFiles, path: str) -> str:
@@ -84,7 +98,12 @@ def sha256_of(files: LogFiles, path: str) -> str:
     return found.hexdigest()
 
 
-def faults_of(files: LogFiles, segment: Segment, replaced: Sequence[Segment | None]) -> Iterator[Finding]:
+def faults_of(
+    files: LogFiles,
+    segment: Segment,
+    replaced: Sequence[Segment | None],
+    erased: Erased = Erased(),
+) -> Iterator[Finding]:
     """Every row is read and held against the manifest; at most one finding a file.
 
     replaced: the segments whose rows it holds, as their own manifests describe them; None if unknown.
@@ -101,7 +120,7 @@ def faults_of(files: LogFiles, segment: Segment, replaced: Sequence[Segment | No
     except LogError as error:
         yield _unreadable(files, core_file, segment, _schema(segment), error)
     try:
-        if found := _text_fault(files, segment, core, replaced):
+        if found := _text_fault(files, segment, core, replaced, erased):
             yield found
     except LogError as error:
         yield _unreadable(files, text_file, segment, TEXT, error)
@@ -178,7 +197,7 @@ def _first_part(
 def _first_difference(files: LogFiles, segment: Segment, core: pa.Table) -> tuple[int, int] | None:
     """The first row whose event id is not that of the texts, if they are right; None where all are."""
     try:
-        texts = files.read_groups(text_path(segment.generation, segment.seq), None, TEXT).combine_chunks()
+        texts = files.read_texts(text_path(segment.generation, segment.seq), None).combine_chunks()
     except LogError:
         return None
     batches = texts.to_batches()
@@ -202,7 +221,11 @@ def _core_fault(core: pa.Table, segment: Segment) -> str | None:
 
 
 def _text_fault(
-    files: LogFiles, segment: Segment, core: pa.Table | None, replaced: Sequence[Segment | None]
+    files: LogFiles,
+    segment: Segment,
+    core: pa.Table | None,
+    replaced: Sequence[Segment | None],
+    erased: Erased,
 ) -> Finding | None:
     """What is wrong with a segment's texts, or, if they are right, with the manifest's index of its rows."""
     path = text_path(segment.generation, segment.seq)
@@ -211,10 +234,10 @@ def _text_fault(
         return _finding(files, path, segment, problem, rows)
 
     leaf_hashes: list[bytes] = []
-    lengths = []
+    lengths, gone = [], []
     start = 0
     for number, group in enumerate(segment.row_groups):
-        table = files.read_groups(path, [number], TEXT).combine_chunks()
+        table = files.read_texts(path, [number]).combine_chunks()
         rows = start, start + group.rows - 1
         if table.num_rows != group.rows:
             problem = f"row group {number} has {table.num_rows} rows, its manifest says {group.rows}"
@@ -227,21 +250,45 @@ def _text_fault(
             )
         batch = table.to_batches()[0]
         leaf_hashes += merkle.leaves(batch)
+        gone.append(batch["leaf"].is_valid().to_numpy(zero_copy_only=False))
         lengths.append(string_lengths(batch["text"]))
         start += group.rows
     if merkle.root(leaf_hashes).hex() != segment.text_root:
         problem = "the Merkle root of its rows is not the one in its manifest: a text, salt or id was altered"
         return found(problem, _first_part(replaced, lambda part, at: _root(leaf_hashes, at, part)))
+    if fault := _erasure_fault(np.concatenate(gone), erased):
+        return found(*fault)
     if core is not None:
-        stated = index(core, np.concatenate(lengths), [group.rows for group in segment.row_groups])
-        if stated != _stated_index(segment):
+        counted = index(core, np.concatenate(lengths), [group.rows for group in segment.row_groups])
+        # What an erased text weighed is gone with it.
+        groups = zip(counted.row_groups, segment.row_groups, gone, strict=True)
+        weighed = tuple(
+            replace(mine, text_bytes=stated.text_bytes) if any_gone.any() else mine
+            for mine, stated, any_gone in groups
+        )
+        if replace(counted, row_groups=weighed) != _stated_index(segment):
             return found(
                 "its manifest's index (hours, row groups, effective times, grace) is not that of its rows"
             )
         if difference := _difference(core, leaf_hashes, replaced):
             return found(difference)
-    if segment.text_sha256 is not None and sha256_of(files, path) != segment.text_sha256:
+    expected = erased.text_sha256 or (None if len(erased.rows) else segment.text_sha256)
+    if expected is not None and sha256_of(files, path) != expected:
         return found(f"its SHA-256 is not the one in its manifest, {_ENCODING}")
+    return None
+
+
+def _erasure_fault(gone: NDArray[np.bool_], erased: Erased) -> tuple[str, tuple[int, int]] | None:
+    """A text that is erased and should not be, or should be and is not."""
+    wanted = np.zeros(len(gone), dtype=bool)
+    wanted[list(erased.rows)] = True
+    for rows, problem in (
+        (gone & ~wanted, "its text was erased, and no decision of the log says so"),
+        (wanted & ~gone & erased.done, "its text was to be erased, and is there"),
+    ):
+        if rows.any():
+            first = int(np.argmax(rows))
+            return problem, (first, first)
     return None
 
 

@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from connectors.errors import LogError
 from connectors.log.chain import Chain, link_fault
 from connectors.log.decisions import skipped_by
+from connectors.log.erasing import erased_by_segment, erasures
 from connectors.log.files import LogFiles, ManifestPlace
+from connectors.log.layout import manifest_path
 from connectors.log.manifest import Manifest, digest, from_bytes
-from connectors.log.segment_faults import Finding, faults_of, is_as_written
+from connectors.log.segment_faults import Erased, Finding, faults_of, is_as_written, sha256_of
 
 _THREADS = 2
 """Hashing lets go of the interpreter: while one file is hashed, the next is read."""
 _NAMED_BY_NONE = (
     "no manifest names this segment: its manifest was lost (restore it from a copy of the log), or the "
     "writer was stopped before the commit (the next one removes it); nobody reads its rows"
+)
+
+_NOT_COMPLETED = (
+    "the erasure it decides is not completed: `vigie erase --finish`, or the next ingest, completes it"
 )
 
 
@@ -37,6 +43,7 @@ def verify(files: LogFiles, *, rows: bool = True) -> Iterator[Finding]:
     by_seq = {manifest.seq: manifest.segment for manifest in known if manifest.segment}
     skipped = {skip[0] for manifest in known if manifest.decision and (skip := skipped_by(manifest.decision))}
     replaced = {seq for segment in by_seq.values() for seq, _ in segment.replaces}
+    erased, forged = _erased(files, known)
     # Removal may have stopped between the two files.
     there = [
         segment
@@ -44,7 +51,11 @@ def verify(files: LogFiles, *, rows: bool = True) -> Iterator[Finding]:
         if seq not in skipped and not (seq in replaced and files_of[segment.generation, seq] < 2)
     ]
     with ThreadPoolExecutor(_THREADS) as pool:
-        believed = {} if rows else {one.seq: pool.submit(is_as_written, files, one) for one in there}
+        believed = {}
+        for one in there if not rows else []:
+            mine = erased.get(one.seq)
+            sha256 = one.text_sha256 if mine is None else mine.text_sha256
+            believed[one.seq] = pool.submit(is_as_written, files, one, sha256)
         unread = {one.seq for one in there}
         for link, fault, fits in _linked(links):
             if fault:
@@ -53,13 +64,38 @@ def verify(files: LogFiles, *, rows: bool = True) -> Iterator[Finding]:
             if segment is None or not fits or segment.seq not in unread:
                 continue
             if rows or not believed[segment.seq].result():
-                yield from faults_of(files, segment, [by_seq.get(seq) for seq, _ in segment.replaces])
+                parts = [by_seq.get(seq) for seq, _ in segment.replaces]
+                yield from faults_of(files, segment, parts, erased.get(segment.seq, Erased()))
+    yield from forged
     # Manifests are listed again: what a writer at work has committed since is no orphan.
     without_segment = {(m.generation, m.seq) for m in known if m.segment is None}
     named = {(place.generation, place.seq) for place in files.manifests()} - without_segment
     for generation, seq, path in segments:
         if (generation, seq) not in named:
             yield Finding(files.name(path), _NAMED_BY_NONE, seq)
+
+
+def _erased(files: LogFiles, known: list[Manifest]) -> tuple[dict[int, Erased], list[Finding]]:
+    """What erasures did to each segment; erasures that are not completed, and sealed files that are not what
+    their decision says."""
+    try:
+        erased, decided = erased_by_segment(known), erasures(known)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return {}, [Finding(files.location, "a decision to erase cannot be read")]
+    faults = []
+    for erasure in decided:
+        if not erasure.done:
+            name = files.name(manifest_path(erasure.generation, erasure.seq))
+            faults.append(Finding(name, _NOT_COMPLETED, erasure.seq))
+        for name, sha256 in erasure.seals.items():
+            try:
+                right = sha256_of(files, erasure.seal(name)) == sha256
+                problem = "its SHA-256 is not the one in the decision to erase: it was altered or truncated"
+            except LogError as error:
+                right, problem = False, str(error).removeprefix(f"{files.name(erasure.seal(name))}: ")
+            if not right:
+                faults.append(Finding(files.name(erasure.seal(name)), problem, erasure.seq))
+    return erased, faults
 
 
 def _linked(links: Iterable["_Link"]) -> Iterator[tuple["_Link", str | None, bool]]:

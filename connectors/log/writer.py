@@ -16,6 +16,7 @@ from connectors.log import layout
 from connectors.log.chain import Chain
 from connectors.log.decisions import SKIP, VERDICT, About, skip_payload, verdict_payload
 from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
+from connectors.log.erasing import erased_by_segment
 from connectors.log.files import LogFiles
 from connectors.log.lock import WriterLock
 from connectors.log.manifest import Decision, Kind, Load, Manifest, Segment, to_bytes
@@ -177,7 +178,8 @@ class LogWriter:
         segment = next((one for one in self._chain.segments if one.seq == seq), None)
         if segment is None:
             raise LogError(f"{self.path}: there is no visible segment {seq} to set aside")
-        damage = damage_of(LogFiles(str(self.path)), segment)
+        erased = erased_by_segment(self._chain.manifests).get(seq)
+        damage = damage_of(LogFiles(str(self.path)), segment, erased)
         if damage is None:
             raise LogError(f"{self.path}: segment {seq} is whole: it is not set aside")
         say(
@@ -224,13 +226,22 @@ class LogWriter:
         """The chain as it is, for those who decide what to merge; not to be changed."""
         return self._chain
 
-    def merge(self, events: pa.Table, *, salts: bytes, replaces: Sequence[Segment]) -> Manifest:
+    def merge(
+        self,
+        events: pa.Table,
+        *,
+        salts: bytes,
+        replaces: Sequence[Segment],
+        leaves: pa.ChunkedArray | None = None,
+    ) -> Manifest:
         """Put one segment in the place of some that stand side by side; their files stay for now.
 
-        events: EVENT, the rows of those segments in order; salts: 16 bytes a row.
+        events: EVENT, the rows of those segments in order; salts: 16 bytes a row. leaves: of erased texts.
         """
         pairs = tuple((segment.seq, segment.rows) for segment in replaces)
-        return self._append("compaction", normalise(events), note={}, salts=salts, replaces=pairs)
+        return self._append(
+            "compaction", normalise(events), note={}, salts=salts, leaves=leaves, replaces=pairs
+        )
 
     def remove_replaced(self, *, keep: timedelta) -> int:
         """Remove the files of segments that were replaced by one older than `keep`; how many files went."""
@@ -262,6 +273,7 @@ class LogWriter:
         note: Mapping[str, Any],
         load: Load | None = None,
         salts: bytes | None = None,
+        leaves: pa.ChunkedArray | None = None,
         replaces: tuple[tuple[int, int], ...] = (),
     ) -> Manifest:
         latest = pc.max(events["admitted_at"]).as_py()
@@ -284,6 +296,7 @@ class LogWriter:
                     salts=salts or self._randomness(SALT_BYTES * events.num_rows),
                     write=write_whole,
                     replaces=replaces,
+                    leaves=leaves,
                 )
                 sync_folder(core.parent)
             return self._commit(kind, clock=clock, note=note, load=load, segment=segment)

@@ -191,6 +191,11 @@ class Store:
             for row in rows:
                 self._connection.execute(_RECORD_INGEST, row)
 
+    def forget_texts(self, event_ids: Sequence[bytes]) -> int:
+        """Remove the excerpts of events whose texts are erased; how many there were."""
+        with self._loading():
+            return self._connection.execute(_FORGET_TEXTS, {"ids": list(event_ids)}).rowcount
+
     def record_head(self, seq: int, sha256: str) -> None:
         """Keep a head of the log, so that a tail that is cut or rewritten later is found."""
         with self._loading():
@@ -356,6 +361,10 @@ ON CONFLICT (load_id, source) DO UPDATE SET
     duplicates = excluded.duplicates, set_aside = excluded.set_aside, quarantined = excluded.quarantined,
     set_aside_reasons = excluded.set_aside_reasons, quarantine_reasons = excluded.quarantine_reasons
 WHERE ROW(kept.*) IS DISTINCT FROM ROW(excluded.*)
+"""
+
+_FORGET_TEXTS = """
+UPDATE vigie.signal_evidence SET excerpt = NULL WHERE event_id = ANY(%(ids)s) AND excerpt IS NOT NULL
 """
 
 _RECORD_HEAD = """

@@ -15,6 +15,7 @@ from pipelines.cli.cluster import cluster_down, cluster_up
 from pipelines.cli.dashboards import build_dashboards, check_dashboards, push_dashboards
 from pipelines.cli.deliver import deliver
 from pipelines.cli.demo import demo
+from pipelines.cli.erase import erase
 from pipelines.cli.explain import explain
 from pipelines.cli.export import export
 from pipelines.cli.ingest import ingest
@@ -51,6 +52,7 @@ COMMANDS: Mapping[str, Command] = {
     "live": live,
     "explain": explain,
     "what-if": what_if,
+    "erase": erase,
     "export": export,
     "learn": learn,
     "subscribe": subscribe,

@@ -11,6 +11,7 @@ import typer
 from connectors.errors import LogError, StoreError
 from pipelines.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, open_workspace
 from pipelines.cli.output import complain, notice, plural, print_json, progress, warn
+from pipelines.cli.signal_text import ID_LENGTH
 from pipelines.cli.signals import has_store
 
 if TYPE_CHECKING:
@@ -140,6 +141,18 @@ def _as_json(proof: "Proof") -> dict[str, Any]:
         "attested": None if tail is None or tail.until is None else {"until": tail.until, "by": tail.by},
         "run": None if proof.run is None else {"log_head": proof.run.log_head, "digest": proof.run.digest},
         "evidence": proof.evidence,
+        "erasures": [
+            {
+                "seq": one.seq,
+                "events": one.events,
+                "reason": one.reason,
+                "asked": one.asked,
+                "decided_at": one.decided_at,
+            }
+            for one in proof.erasures
+        ],
+        "sealed": proof.sealed,
+        "shifted": [finding.problem for finding in proof.shifted],
         "signals_compared": proof.signals,
         "faults": [{"area": fault.area, **asdict(fault.finding)} for fault in proof.faults],
     }
@@ -162,6 +175,13 @@ def _show(proof: "Proof", location: str, *, has_store: bool) -> None:
         )
     for seq, reason in proof.skipped.items():
         warn(f"segment {seq} was set aside, its events are not read: {reason}")
+    for erasure in proof.erasures:
+        texts = plural(erasure.events, "text")
+        typer.echo(f"erased: {texts}, {erasure.decided_at:%Y-%m-%d}, record {erasure.seq}: {erasure.reason}")
+    for signal_id in proof.sealed:
+        typer.echo(f"signal {signal_id[:ID_LENGTH]}: sealed, not re-derivable: it rests on erased texts")
+    for finding in proof.shifted:
+        notice(f"not re-derivable since texts before it were erased: {finding.problem}")
     _show_tail(proof)
     if proof.run is not None and not any(fault.area in _OF_THE_STORE for fault in proof.faults):
         compared = "" if proof.signals is None else f", {plural(proof.signals, 'signal')} derived again"

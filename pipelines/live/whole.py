@@ -26,6 +26,7 @@ from pipelines.live.messages import (
     unpack,
 )
 from pipelines.live.state import OpenRows, RememberedRows, State, get_large, put_large
+from pipelines.sealing import Seals, seals_of
 from pipelines.stages.copies import COPIES, compare_copies
 from pipelines.stages.detect import RootState
 from pipelines.stages.explain import Signals, Telling
@@ -131,6 +132,7 @@ class Chronicler(Machine):
         self._telling = telling
         self._sink = sink
         self._themes = theme_names(telling)
+        self._sealed: tuple[int, Seals] | None = None
 
     def _complete(self, parts: Sequence[AtRoot | InShard]) -> bool:
         at_root = next((part for part in parts if isinstance(part, AtRoot)), None)
@@ -147,16 +149,19 @@ class Chronicler(Machine):
         (at_root,) = (part for part in parts if isinstance(part, AtRoot))
         told = sorted((part for part in parts if isinstance(part, InShard)), key=lambda part: part.origin)
         shards = [shard for part in told for shard in part.parts]
+        seals = self._seals()
         shard = flow.gather(shards, at_root.found, self._rules.root)
+        shard = seals.restore(shard, self._first, close.bucket)
         rules = self._rules.taught(close.teaching)
-        self._chronicle.take_in(shard, rules, self._themes, last=close.bucket)
+        self._chronicle.take_in(shard, rules, self._themes, last=close.bucket, sealed=seals.births)
         put_large(self._state, "chronicle", dump(self._chronicle))
         signals = None
         if close.caught_up:
             self._log.refresh()
-            signals = self._chronicle.tell(
+            found = self._chronicle.tell(
                 self._log, self._telling, last_bucket=close.bucket, teaching=close.teaching
             )
+            signals = self._seals().put_back(found, close.bucket)
         untold = self._state.get("untold")
         self._sink.write(
             Update(
@@ -173,6 +178,13 @@ class Chronicler(Machine):
         self._first = close.bucket + 1
         self._state["first"] = str(self._first).encode()
         return iter(())
+
+    def _seals(self) -> Seals:
+        """What erasures sealed, read again only where there are others."""
+        erasures = len(self._log.erasures)
+        if self._sealed is None or self._sealed[0] != erasures:
+            self._sealed = erasures, seals_of(self._log)
+        return self._sealed[1]
 
 
 class OpenDays(Taker):
