@@ -97,7 +97,7 @@ def erase_found(
 ) -> None:
     """Seal what rests on the texts, decide, and erase them.
 
-    LogError if another writer holds the log, or it was written to meanwhile; nothing is erased then.
+    LogError if another writer holds the log: nothing is erased then.
     """
     with LogWriter(workspace.log_path, now=workspace.now) as writer:
         finish_erasures(writer)

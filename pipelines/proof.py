@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.audit.accounting import check_accounting
 from connectors.audit.heads import KnownHead, Tail, check_heads
 from connectors.log import EventLog, Finding
 from connectors.log.erasing import Erasure
 from connectors.store import Run, Store
+from pipelines.erase import erased_ids
 from pipelines.plain import PlainEngine
 from pipelines.replay import canonical, digest, replay
 from pipelines.sealing import Seals, seals_of
@@ -125,6 +127,7 @@ def _check_store(
         proof.add("store", [Finding(_STORE, problem)])
     proof.evidence = kept.evidence.num_rows
     proof.add("store", list(_unknown_evidence(log, kept.evidence)))
+    proof.add("store", list(_excerpts_left(log, kept.evidence)))
     if signals and seq is not None:
         replayed = _replayed(workspace, run, seq, proof, seals, progress)
         if replayed is not None:
@@ -145,6 +148,18 @@ def _unknown_evidence(log: EventLog, evidence: pa.Table) -> Iterator[Finding]:
     for row in evidence.take(pa.array(np.flatnonzero(~known))).to_pylist():
         yield Finding(
             _STORE, f"signal {row['signal_id']}: its evidence {row['event_id'].hex()} is not in the log"
+        )
+
+
+def _excerpts_left(log: EventLog, evidence: pa.Table) -> Iterator[Finding]:
+    """Excerpts of texts that are erased."""
+    erased = pa.array(erased_ids(log), pa.binary(16))
+    left = evidence.filter(pc.and_(pc.is_valid(evidence["excerpt"]), pc.is_in(evidence["event_id"], erased)))
+    for row in left.select(["signal_id", "event_id"]).to_pylist():
+        yield Finding(
+            _STORE,
+            f"signal {row['signal_id']}: an excerpt of {row['event_id'].hex()} is there, whose text is "
+            "erased: `vigie erase --finish` removes it",
         )
 
 

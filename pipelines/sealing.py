@@ -88,7 +88,7 @@ class Seals:
             for row in signals.evidence.select(["signal_id", "event_id", "excerpt"]).to_pylist()
         }
         known = [
-            excerpts.get((row["signal_id"], row["event_id"]))
+            excerpts.get((row["signal_id"], row["event_id"])) or None
             for row in proofs.select(["signal_id", "event_id"]).to_pylist()
         ]
         place = EVIDENCE.get_field_index("excerpt")

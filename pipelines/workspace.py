@@ -267,13 +267,8 @@ class Workspace:
         from pipelines.learn import learn
 
         themes = {feature_id(key, THEME): key for key in self.lexicons.themes}
-        return learn(
-            self.open_log(),
-            self.reader(),
-            min_authors=self.settings.privacy.min_authors,
-            themes=themes,
-            progress=progress,
-        )
+        least = self.settings.privacy.min_authors
+        return learn(self.open_log(), self.reader(), min_authors=least, themes=themes, progress=progress)
 
     def replay(
         self,

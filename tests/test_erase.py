@@ -85,6 +85,14 @@ def test_counts_and_signals_stay_when_their_texts_go(
     ).fetchone()
     assert excerpts == (0,)
 
+    raw.execute(
+        "UPDATE vigie.signal_evidence SET excerpt = 'x' WHERE encode(event_id, 'hex') = %s", (going[0],)
+    )
+    left = shop.run("audit", "verify", "--settings", settings)
+    assert left.exit_code == 5
+    assert f"an excerpt of {going[0]} is there, whose text is erased" in left.stderr
+    assert shop.run_json("erase", "--settings", settings, "--finish") == {"completed": 0, "excerpts": 1}
+
     found = verify(shop, settings, "--signals")
     [erasure] = found["erasures"]
     assert (erasure["events"], erasure["reason"]) == (len(going), REASON)
