@@ -51,7 +51,7 @@ def check_accounting(manifests: Iterable[Manifest], *, location: str, quarantine
         if not isinstance(told, str):
             events = sum(account.events for account in told.values())
             # Live loads have no name of their own: what was cut short stands before the next one's rows.
-            if events != rows and not (manifest.kind == "live" and manifest.rows < events < rows):
+            if events != rows and not (manifest.kind == "live" and manifest.rows <= events <= rows):
                 problem = f"its note tells of {events} events, the load has {rows} rows"
             untold += max(rows - events, 0)
             for source, account in told.items():
