@@ -1,6 +1,9 @@
 """Erased texts are gone from every file, the chain and the counts stay, and what was not decided is found."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -220,6 +223,53 @@ def test_whatever_is_interrupted_the_next_writer_completes(
     assert is_whole(log)
     assert SECRET not in texts_on_disk(log)
     assert not list(log.rglob("*.tmp"))
+
+
+KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from connectors.log import LogWriter, forget
+
+path, step, *positions = sys.argv[1:]
+left, replace = int(step), Path.replace
+
+def killed(self, target):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+
+Path.replace = killed
+with LogWriter(Path(path), now=lambda: datetime.now(UTC)) as log:
+    gone = np.array(positions, np.int64)
+    forget.erase(log, gone, reason="demande", asked={}, seals={"cells": b"sealed"})
+"""
+
+
+def test_a_process_killed_while_it_erases_leaves_what_the_next_completes(log: Path) -> None:
+    """Killed before the decision, before the first and the last text file, and before it is told."""
+    gone = positions_of_secrets(log)
+    for step in (1, 2, 4, 5):
+        copy = Path(shutil.copytree(log, log.with_name(f"killed-{step}")))
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(copy), str(step), *map(str, gone.tolist())],
+            check=False,
+            cwd=Path(__file__).parents[1],
+        )
+        assert done.returncode == -signal.SIGKILL, step
+        decided = bool(EventLog(copy).erasures)
+        assert decided == (step > 1)
+        with writer(copy) as held:
+            assert len(forget.finish_erasures(held)) == decided
+            if not decided:
+                forget.erase(held, gone, reason="demande", asked={}, seals={"cells": b"sealed"})
+        assert is_whole(copy)
+        assert SECRET not in texts_on_disk(copy)
 
 
 def test_an_erasure_that_is_not_completed_is_told(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
