@@ -54,10 +54,10 @@ class ByHand:
 
     def show(self) -> None:
         """Let all machines show what they have to."""
-        for key in list(self.states):
-            if (machine := self._machine(key)).has_to_show:
-                self._waiting += machine.show()
-        self._settle()
+        while waiting := [key for key in list(self.states) if self._machine(key).has_to_show]:
+            for key in waiting:
+                self._waiting += self._machine(key).show()
+            self._settle()
 
     def restart(self, job: LiveJob | None = None) -> None:
         """Begin anew with the states and the position alone, as after a failure."""

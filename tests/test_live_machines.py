@@ -2,8 +2,9 @@
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,6 +52,13 @@ def admitted(rows: Rows) -> list[tuple[datetime, Rows]]:
 FIRST_LIVE = ROWS[0]["occurred_at"].astimezone(PARIS).date() + timedelta(days=HISTORY_DAYS)
 PAST = [row for row in ROWS if row["occurred_at"].astimezone(PARIS).date() < FIRST_LIVE]
 LIVE = admitted([row for row in ROWS if row["occurred_at"].astimezone(PARIS).date() >= FIRST_LIVE])
+
+
+def day_counted(row: dict[str, Any]) -> date:
+    """Civil day of a row's effective time."""
+    moved = max(row["occurred_at"], row["admitted_at"] - timedelta(seconds=row["grace_s"]))
+    counted: datetime = min(moved, row["admitted_at"])
+    return counted.astimezone(PARIS).date()
 
 
 def append(folder: Path, segments: list[tuple[datetime, Rows]]) -> None:

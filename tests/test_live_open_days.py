@@ -17,7 +17,7 @@ from connectors.store.schemas import THEME
 from pipelines.live.sinks import FolderSink
 from tests.live_machines import ByHand, live_job
 from tests.test_engines import PARIS, SETTINGS, TELLING, Rows, history
-from tests.test_live_machines import GRACE_S, LIVE, PAST, append, result_of
+from tests.test_live_machines import GRACE_S, LIVE, PAST, append, day_counted, result_of
 
 K = 3
 DAY_ZERO = date(1970, 1, 1)
@@ -54,7 +54,7 @@ def test_open_days_are_counted_at_every_level(tmp_path: Path) -> None:
     expected: Counter[tuple[str, date]] = Counter()
     people: dict[tuple[str, date], set[bytes]] = {}
     for row in (row for _, rows in segments for row in rows):
-        day = row["occurred_at"].astimezone(PARIS).date()
+        day = day_counted(row)
         if day > closed:
             for path in levels(row["perimeter"]):
                 if path != "e" or row["perimeter"] == "e":

@@ -14,7 +14,7 @@ from pipelines.settings import load_settings
 from pipelines.workspace import Workspace
 from tests.live_service import closed_until, commit, running, shows_all_closed, stored, until, write_settings
 from tests.test_engines import PARIS, Rows, history
-from tests.test_live_machines import GRACE_S, LIVE, PAST
+from tests.test_live_machines import GRACE_S, LIVE, PAST, day_counted
 
 pytestmark = pytest.mark.slow
 
@@ -35,8 +35,9 @@ def open_rows(log: Path) -> int:
     settled = EventLog(log).settled_until()
     assert settled is not None
     last = settled.astimezone(PARIS).date() - timedelta(days=1)
-    rows = [row for _, segment in LIVE for row in segment]
-    return sum(row["occurred_at"].astimezone(PARIS).date() > last for row in rows)
+    found = sum(day_counted(row) > last for _, rows in LIVE for row in rows)
+    assert found
+    return found
 
 
 def replayed_into(settings: Path, store: Store) -> None:

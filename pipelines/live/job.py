@@ -107,4 +107,4 @@ class LiveJob:
             case Station.CHRONICLE:
                 return Chronicler(state, self.rules, self.log, self.telling, self.sink)
             case Station.OPEN_DAYS:
-                return OpenDays(self.sink)
+                return OpenDays(state, self.sink)

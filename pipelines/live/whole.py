@@ -1,5 +1,6 @@
 """Machines that see the whole organisation: its copies, the root, and the chronicle of what was found."""
 
+import json
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -188,15 +189,34 @@ class Chronicler(Machine):
 
 
 class OpenDays(Taker):
-    """Hands what shards show of their open buckets to the sink.
+    """Hands what shards show of their open buckets to the sink, what came meanwhile together.
 
-    It needs no state: after a failure shards show everything again.
+    Of each division the last cells alone wait, in the state.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, state: State, sink: Sink) -> None:
+        self._state = state
         self._sink = sink
+        names = json.loads(state.get("waiting", b"[]"))
+        self._waiting = {name: get_large(state, f"cells\n{name}") for name in names}
 
     def take(self, message: OpenCells) -> Iterator[Message]:
-        """Hand cells on."""
-        self._sink.show({division: unpack(cells) for division, cells in message.cells.items()})
+        """Keep cells until they are shown."""
+        for division, cells in message.cells.items():
+            put_large(self._state, f"cells\n{division}", cells)
+            self._waiting[division] = cells
+        self._state["waiting"] = json.dumps(sorted(self._waiting)).encode()
+        return iter(())
+
+    @property
+    def has_to_show(self) -> bool:
+        """Whether cells wait."""
+        return bool(self._waiting)
+
+    def show(self) -> Iterator[Message]:
+        """Hand on those that wait."""
+        if self._waiting:
+            self._sink.show({name: unpack(cells) for name, cells in sorted(self._waiting.items()) if cells})
+            self._waiting = {}
+            self._state.clear()
         return iter(())
