@@ -86,7 +86,7 @@ def rehash(state: State, places: NDArray[Any], capacity: int) -> State:
 def _words(state: State) -> NDArray[np.uint64]:
     """The records as words, shape (capacity, words of a record): numpy moves records field by field."""
     records = records_of(state)
-    words: NDArray[np.uint64] = records.view(np.uint64).reshape(records.size, -1)
+    words: NDArray[np.uint64] = records.view(np.uint64).reshape(records.size, records.dtype.itemsize // 8)
     return words
 
 
