@@ -18,6 +18,8 @@ from pipelines.stages.terms import spelled
 from pipelines.stages.understand import Reader
 
 Row = Mapping[str, Any]
+_EXACT = 1e-9
+"""Evidence: what was worked out again may differ by its last digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Budget:
     bucket. stories: a year in which evidence crosses CROSSING for nothing, as the perimeter's own past says,
     None while that is not known; slope: how fast higher ones are rarer. calibrated: threshold that follows;
     bound: what holds whatever the past says. urgent: whether the feature has a share of its own, and so a
-    lower threshold.
+    lower threshold. taught: what managers' verdicts added to the threshold.
     """
 
     false_alerts: float
@@ -40,6 +42,7 @@ class Budget:
     bound: float
     threshold: float
     urgent: bool
+    taught: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ def budget_of(row: Row, detection: Detection) -> Budget:
     known = math.isfinite(stories)
     calibrated = CROSSING + max(0.0, math.log(stories / alerts)) / row["slope"] if known and stories else None
     bound = max(CROSSING, math.log(max(1.0, row["tests"]) * detection.buckets_a_year / alerts))
+    untaught = min(bound, math.inf if calibrated is None else calibrated)
+    bar = detection.bars(np.array([row["feature"]], np.uint64), np.array([untaught]))[0]
     return Budget(
         false_alerts=detection.false_alerts,
         share=share,
@@ -115,6 +120,7 @@ def budget_of(row: Row, detection: Detection) -> Budget:
         bound=bound,
         threshold=row["threshold"],
         urgent=row["feature"] in detection.urgent,
+        taught=row["threshold"] - float(bar) if abs(row["threshold"] - bar) > _EXACT else 0.0,
     )
 
 

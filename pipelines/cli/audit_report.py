@@ -110,6 +110,7 @@ def budget_section(budget: "Budget", lang: Lang) -> "Section":
         (words("slope", lang), f"{budget.slope:.2f}"),
         (words("calibrated", lang), unknown if budget.calibrated is None else f"{budget.calibrated:.2f}"),
         (words("bound", lang), f"{budget.bound:.2f}"),
+        *([(words("taught", lang), f"{budget.taught:+.2f}")] if budget.taught else []),
         (words("chosen_urgent" if budget.urgent else "chosen", lang), f"{budget.threshold:.2f}"),
     ]
     return Section(words("budget", lang), headings=("", ""), rows=rows)

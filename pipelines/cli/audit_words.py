@@ -154,6 +154,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "C'était une alarme, mais ce périmètre a écarté des signaux semblables : il y faut plus de preuves.",
         "It was an alarm, but this perimeter dismissed the like before: more evidence is needed there.",
     ),
+    "taught": ("plus haut ou plus bas d'après les verdicts", "higher or lower by managers' verdicts"),
     "not_told": (
         "C'était une alarme, mais de trop peu de personnes en tout pour être dite.",
         "It was an alarm, but of too few people in all to be told.",
