@@ -63,6 +63,9 @@ smtp_password_file = "p"
 mailbox = "m"
 weekly_cap = 5
 link_days = 60
+[audit]
+key_file = "k.pem"
+folder = "heads"
 [[source]]
 name = "a"
 kind = "table"
