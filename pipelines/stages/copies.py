@@ -2,8 +2,9 @@
 
 A text sent everywhere at once, a routine template or a mass mailing, is one text. Within a division its
 copies count once (`pipelines.stages.mentions`); this compares the divisions. Of copies within the window of
-one another, in order of (bucket, event id), the first one stands, and those of other divisions after it say
-nothing new anywhere.
+one another, those of the division that met it first stand, and those of other divisions after it say nothing
+new anywhere. Of divisions that met it on the same day, the one that stands follows from the text and their
+names: neither the order in a day nor event ids, which a secret makes, may decide what is found.
 """
 
 from collections.abc import Iterable
@@ -43,6 +44,8 @@ class Compared(NamedTuple):
     met: pa.Table
 
 
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+"""Spreads what differs in few bits over all of them; odd, so that what differs stays different."""
 division_id = feature_id
 """Number of a division's name, the same in every process."""
 
@@ -73,17 +76,23 @@ def compare_copies(listed: Iterable[pa.Table], met: pa.Table | None, *, window: 
 
 
 def _repeated(copies: pa.Table) -> pa.Table:
-    """Rows of copies that there are two of or more, in order of (copy, bucket, event id)."""
+    """Rows of copies that there are two of or more, in order of (copy, bucket, rank of the division)."""
     copy = copies["copy"].to_numpy()
     order = np.argsort(copy, kind="stable")
     same = np.diff(copy[order]) == 0
     several = np.append(same, False) | np.insert(same, 0, False)
     few = copies.take(pa.array(order[several]))
-    return few.sort_by([(name, "ascending") for name in ("copy", "bucket", "event_id")])
+    copy, bucket, division = (few[name].to_numpy() for name in ("copy", "bucket", "division"))
+    return few.take(pa.array(np.lexsort((_rank(copy, division), bucket, copy))))
+
+
+def _rank(copy: NDArray[np.uint64], division: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """In which order the divisions that meet a text on the same day come: another one for each text."""
+    return (copy ^ division) * _ODD
 
 
 def _elsewhere(copies: pa.Table, window: int) -> pa.Table:
-    """ELSEWHERE of rows in order of (copy, bucket, event id); rows without an event id were met before."""
+    """ELSEWHERE of rows as `_repeated` orders them; rows without an event id were met before."""
     bucket, copy, division = (copies[name].to_numpy() for name in MET.names)
     # The nearest earlier row of another division stands before the run of rows of the same division.
     other = _starts(copy, division) - 1
