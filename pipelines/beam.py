@@ -40,9 +40,14 @@ class BeamEngine:
 
     def run(self, step: Step, plan: Plan) -> Shard:
         """What a slice of the log gives."""
-        with _cycles_collected(), beam.Pipeline(options=PipelineOptions(self._options)) as pipeline:
-            _ = pipeline | "Replay" >> ReplayStep(step, plan)
+        with _cycles_collected():
+            self._run(step, plan)
         return kept(step, plan)
+
+    def _run(self, step: Step, plan: Plan) -> None:
+        # On its own, so that nothing holds the pipeline once this returns.
+        with beam.Pipeline(options=PipelineOptions(self._options)) as pipeline:
+            _ = pipeline | "Replay" >> ReplayStep(step, plan)
 
 
 @contextmanager
