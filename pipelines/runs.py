@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from connectors.errors import SettingsError
-from connectors.log.durable import disk_faults, write_whole
+from connectors.log.durable import disk_faults, write_content
 from connectors.log.layout import from_iso, to_iso
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ def write_run(run: Run, folder: Path) -> None:
     with disk_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
         # What says that a run is there comes last.
-        _write(folder / SIGNALS, "".join(f"{line}\n" for line in lines))
-        _write(folder / RUN, json.dumps(told, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+        write_content(folder / SIGNALS, "".join(f"{line}\n" for line in lines).encode())
+        content = json.dumps(told, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+        write_content(folder / RUN, content.encode())
 
 
 def read_run(folder: Path) -> Run:
@@ -126,10 +127,3 @@ def _digest(lines: str) -> str:
     from pipelines.replay import digest_of
 
     return digest_of(lines.splitlines())
-
-
-def _write(file: Path, content: str) -> None:
-    def write(out: BinaryIO) -> None:
-        out.write(content.encode())
-
-    write_whole(file, write)

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from connectors.errors import AuditError, SecretError
-from connectors.log.durable import make_folder, write_whole
+from connectors.log.durable import make_folder, write_content
 from connectors.log.layout import to_iso
 from connectors.secret import create_private, read_private, refuse_inside
 
@@ -127,7 +127,7 @@ def attest(head: Head, key: Ed25519PrivateKey, folder: Path, *, now: datetime) -
             (file.with_suffix(".sig"), key.sign(content)),
             (file, content),
         ):
-            write_whole(path, lambda out, what=what: out.write(what))  # type: ignore[misc]
+            write_content(path, what)
     except OSError as error:
         raise AuditError(f"{folder}: the attestation cannot be written: {error.strerror}") from error
     return file

@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from connectors.log.chain import Chain
-from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
+from connectors.log.durable import disk_faults, make_folder, sync_folder, write_content
 
 _FORMAT = 1
 
@@ -82,13 +82,9 @@ class Positions:
             lengths=np.array([len(one) for one in contents], np.int64),
             contents=np.concatenate([np.zeros(0, np.uint64), *contents]),
         )
-
-        def write(file: BinaryIO) -> None:
-            file.write(buffer.getbuffer())
-
         with disk_faults(self.folder):
             make_folder(self.folder)
-            write_whole(self.folder / f"{source}.npz", write)
+            write_content(self.folder / f"{source}.npz", buffer.getbuffer())
             sync_folder(self.folder)
 
     def load(self, source: str, chain: Chain) -> tuple[str | None, dict[str, Saved]]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.log import layout, merkle
-from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
+from connectors.log.durable import disk_faults, make_folder, sync_folder, write_content, write_whole
 from connectors.log.erasing import (
     ERASED,
     ERASURE,
@@ -45,7 +45,7 @@ def erase(
         folder = log.path / layout.seals_folder(generation)
         make_folder(folder)
         for name, content in seals.items():
-            write_whole(log.path / layout.seal_path(generation, seq, name), partial(_put, content=content))
+            write_content(log.path / layout.seal_path(generation, seq, name), content)
         sync_folder(folder)
     decided = log.decide(ERASURE, erasure_payload(positions, reason=reason, asked=asked, seals=seals))
     finish_erasures(log)
@@ -85,7 +85,3 @@ def _blank(log: LogWriter, files: LogFiles, segment: Segment, rows: NDArray[np.i
     with disk_faults(log.path):
         write_whole(log.path / path, partial(write_texts, texts=written, lengths=lengths))
         sync_folder((log.path / path).parent)
-
-
-def _put(file: BinaryIO, *, content: bytes) -> None:
-    file.write(content)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from connectors.errors import LogError
 from connectors.log.decisions import SKIP, VERDICT, About, about_of, verdict_payload
-from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
+from connectors.log.durable import disk_faults, make_folder, sync_folder, write_content
 from connectors.log.layout import INBOX, from_iso, to_iso
 from connectors.log.manifest import Manifest
 from connectors.log.writer import LogWriter
@@ -98,14 +98,10 @@ def _ask(log: Path, kind: str, payload: Mapping[str, Any], now: datetime | None)
     request = {"kind": kind, "payload": payload, "asked_at": to_iso(now) if now else None}
     content = json.dumps(request, sort_keys=True).encode() + b"\n"
     key = blake2b(content, digest_size=16).hexdigest()
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
     folder = log / INBOX
     with disk_faults(log):
         make_folder(folder)
-        write_whole(folder / f"{key}.json", write)
+        write_content(folder / f"{key}.json", content)
         sync_folder(folder)
     return key
 

@@ -5,9 +5,8 @@ never changed.
 """
 
 from pathlib import Path
-from typing import BinaryIO
 
-from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
+from connectors.log.durable import disk_faults, make_folder, sync_folder, write_content
 from connectors.log.files import LogFiles
 from connectors.log.layout import MODELS
 
@@ -20,13 +19,9 @@ def keep_model(log: Path, name: str, content: bytes) -> None:
     folder = log / MODELS
     if (folder / name).exists():
         return
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
     with disk_faults(log):
         make_folder(folder)
-        write_whole(folder / name, write)
+        write_content(folder / name, content)
         sync_folder(folder)
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +15,7 @@ from connectors.errors import LogError
 from connectors.log import layout
 from connectors.log.chain import Chain
 from connectors.log.decisions import SKIP, VERDICT, About, skip_payload, verdict_payload
-from connectors.log.durable import disk_faults, make_folder, sync_folder, write_whole
+from connectors.log.durable import disk_faults, make_folder, sync_folder, write_content, write_whole
 from connectors.log.erasing import erased_by_segment
 from connectors.log.files import LogFiles
 from connectors.log.lock import WriterLock
@@ -334,13 +334,9 @@ class LogWriter:
         )
         content = to_bytes(manifest)
         path = self.path / layout.manifest_path(manifest.generation, manifest.seq)
-
-        def write(file: BinaryIO) -> None:
-            file.write(content)
-
         try:
             with disk_faults(self.path):
-                write_whole(path, write)
+                write_content(path, content)
                 sync_folder(path.parent)
             self._chain.append(manifest, content, name=str(path))
         except BaseException:

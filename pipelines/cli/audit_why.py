@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -263,9 +263,6 @@ def _check_folder(html: Path | None) -> None:
 
 
 def _write(file: Path, content: str) -> None:
-    from connectors.log.durable import write_whole
+    from connectors.log.durable import write_content
 
-    def write(out: BinaryIO) -> None:
-        out.write(content.encode())
-
-    write_whole(file, write)
+    write_content(file, content.encode())
