@@ -1,6 +1,6 @@
 """The accounting of logs as they are truly written: followed, loaded in parts, cut short."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,31 +10,14 @@ import pytest
 
 from connectors.audit.accounting import Accounted, check_accounting
 from connectors.contract import Accounting
-from connectors.events import EVENT
 from connectors.loads import load_note
 from connectors.log import EventLog, LogWriter
-
-T0 = datetime(2024, 3, 1, tzinfo=UTC)
+from tests import log_events
+from tests.log_events import T0
 
 
 def events(first: int, count: int) -> pa.Table:
-    listed = [
-        {
-            "event_id": n.to_bytes(16),
-            "occurred_at": T0 + timedelta(hours=n),
-            "admitted_at": T0 + timedelta(hours=n),
-            "grace_s": 0,
-            "source": "avis",
-            "channel": "survey",
-            "voice": "customer",
-            "perimeter": "mag",
-            "language": "fr",
-            "flags": 0,
-            "text": f"texte généré {n}",
-        }
-        for n in range(first, first + count)
-    ]
-    return pa.Table.from_pylist(listed, schema=EVENT)
+    return log_events.events(first, count, source="avis")
 
 
 def checked(log: EventLog, quarantine: Path | None = None) -> Accounted:

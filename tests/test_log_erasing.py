@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,33 +17,23 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from connectors.errors import LogError
-from connectors.events import EVENT, FLAG_ERASED
+from connectors.events import FLAG_ERASED
 from connectors.log import EventLog, LogWriter, forget
 from connectors.log.compaction import compact
 from connectors.log.erasing import erasure_payload
+from tests import log_events
+from tests.log_events import T0
 
-T0 = datetime(2024, 3, 1, tzinfo=UTC)
 SECRET = "texte à effacer"
 
 
 def events(first: int, count: int) -> pa.Table:
-    listed = [
-        {
-            "event_id": n.to_bytes(16),
-            "occurred_at": T0 + timedelta(hours=n),
-            "admitted_at": T0 + timedelta(hours=n),
-            "grace_s": 0,
-            "source": "enquete",
-            "channel": "survey",
-            "voice": "customer",
-            "perimeter": "enseigne/nord",
-            "language": "fr",
-            "flags": 1,
-            "text": f"{SECRET} {n}" if n % 5 == 0 else f"texte généré {n}",
-        }
-        for n in range(first, first + count)
-    ]
-    return pa.Table.from_pylist(listed, schema=EVENT)
+    """Every fifth holds a text to be erased."""
+    return log_events.events(first, count, flags=1, text=text)
+
+
+def text(n: int) -> str:
+    return f"{SECRET} {n}" if n % 5 == 0 else f"texte généré {n}"
 
 
 def writer(path: Path) -> LogWriter:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,33 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.events import EVENT
 from connectors.log import EventLog, LogWriter, segment
 from connectors.log.compaction import compact
 from connectors.log.segment_faults import Finding
-
-T0 = datetime(2024, 3, 1, tzinfo=UTC)
+from tests import log_events
+from tests.log_events import T0
 
 
 def events(first: int, count: int) -> pa.Table:
-    listed = [
-        {
-            "event_id": n.to_bytes(16),
-            "occurred_at": T0 + timedelta(hours=n),
-            "admitted_at": T0 + timedelta(hours=n),
-            "grace_s": 0,
-            "source": "enquete",
-            "channel": "survey",
-            "voice": "customer",
-            "perimeter": "enseigne/nord",
-            "score": n % 11 / 10,
-            "language": "fr",
-            "flags": 0,
-            "text": f"texte généré {n}",
-        }
-        for n in range(first, first + count)
-    ]
-    return pa.Table.from_pylist(listed, schema=EVENT)
+    return log_events.events(first, count, score=lambda n: n % 11 / 10)
 
 
 @pytest.fixture(scope="module")
