@@ -1,5 +1,7 @@
 """What questions about the past cost: replay as of a time, and what other settings would have done."""
 
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -45,27 +47,16 @@ def measure(folder: Path, runs: int) -> Measured:
 
     events = replay()
     costs = {FULL: median_cost(replay, runs=runs), AS_OF: median_cost(as_of, runs=runs)}
-    opened = Past.opened(workspace)
-    past, costs[KEPT] = timed(opened.__enter__)
-    try:
-        for what, values in ((JUDGED, DETECTORS), (AFTER, CAP)):
+    with ExitStack() as stack:
+        past, costs[KEPT] = timed(lambda: stack.enter_context(Past.opened(workspace)))
+
+        def ask(values: Mapping[str, int]) -> None:
             settings = with_values(workspace.settings, values)
+            run, again = past.under(settings)
+            outcome(values, past.run, run, again, settings=settings, verdicts={}, subscriptions=[])
 
-            def ask(_: int, values: dict[str, int] = values, settings: object = settings) -> None:
-                run, again = past.under(settings)  # type: ignore[arg-type]
-                outcome(
-                    values,
-                    past.run,
-                    run,
-                    again,
-                    settings=settings,  # type: ignore[arg-type]
-                    verdicts={},
-                    subscriptions=[],
-                )
-
-            costs[what] = median_cost(ask, runs=runs)
-    finally:
-        opened.__exit__(None, None, None)
+        costs[JUDGED] = median_cost(lambda _: ask(DETECTORS), runs=runs)
+        costs[AFTER] = median_cost(lambda _: ask(CAP), runs=runs)
     return Measured(events, costs, len(digests) == 1)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from pipelines.runs import Run
+from pipelines.runs import Run, raised_on
 
 Verdict = Literal["same", "earlier", "later", "changed", "only_here", "only_there"]
 VERDICTS: tuple[Verdict, ...] = ("same", "earlier", "later", "changed", "only_here", "only_there")
@@ -115,7 +115,7 @@ def _in_common(a: Row, b: Row) -> int:
 def _judged(a: Row | None, b: Row | None) -> Pair:
     if a is None or b is None:
         return Pair("only_there" if a is None else "only_here", a, b)
-    days = (_day(b) - _day(a)).days
+    days = (raised_on(b) - raised_on(a)).days
     fields = tuple(name for name in sorted({*a, *b} - {*_NOT_COMPARED}) if a.get(name) != b.get(name))
     if days:
         return Pair("later" if days > 0 else "earlier", a, b, days, fields)
@@ -138,14 +138,9 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, **under}
 
 
-def _day(row: Row) -> date:
-    day = row["bucket"]
-    return date.fromisoformat(day) if isinstance(day, str) else day
-
-
 def _order(pair: Pair) -> tuple[date, int, str]:
     row = pair.here or pair.there or {}
-    return _day(row), VERDICTS.index(pair.verdict), str(row["signal_id"])
+    return raised_on(row), VERDICTS.index(pair.verdict), str(row["signal_id"])
 
 
 def _named(row: Row | None) -> dict[str, Any] | None:

@@ -8,11 +8,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.civil_days import civil_days, day_of, midnight
-from connectors.events import effective_at
+from connectors.civil_days import day_of, midnight
 from connectors.log import EventLog
 from connectors.store.schemas import CROWD, PERIODS_EPOCH
 from pipelines.replay import SLICE_ROWS
+from pipelines.stages.understand import buckets_of
 
 SPANS = (7, 28)
 """Days of the periods; the last one is a multiple of the others."""
@@ -65,7 +65,7 @@ _HEARD = pl.DataFrame(
 
 
 def _heard(events: pa.RecordBatch, zone: str, last_bucket: int) -> pl.DataFrame:
-    buckets = civil_days(effective_at(events).cast(pa.int64()).to_numpy(), zone)
+    buckets = buckets_of(events, zone)
     person = pc.coalesce(events["author"], events["event_id"])
     table = pa.table(
         {

@@ -10,10 +10,9 @@ import numpy as np
 
 from connectors.civil_days import day_of
 from connectors.log import EventLog
-from detectors.emergence_tails import CROSSING
 from pipelines.lexicon import Theme
 from pipelines.stages.corroborate import Candidate, Placed
-from pipelines.stages.detect import OWN_STORY, SHARES, Detection
+from pipelines.stages.detect import SHARES, Detection, threshold_parts
 from pipelines.stages.terms import spelled
 from pipelines.stages.understand import Reader
 
@@ -104,19 +103,18 @@ def budget_of(row: Row, detection: Detection) -> Budget:
     """Where the threshold of a row of PROBED comes from, by the rules of `Detection.thresholds`."""
     share = SHARES["emergence"]
     alerts = detection.false_alerts * share
-    stories = OWN_STORY * row["crossings"] * detection.buckets_a_year
+    stories, calibrated, bound = threshold_parts(
+        row["crossings"], row["slope"], row["tests"], alerts, detection.buckets_a_year
+    )
     known = math.isfinite(stories)
-    calibrated = CROSSING + max(0.0, math.log(stories / alerts)) / row["slope"] if known and stories else None
-    bound = max(CROSSING, math.log(max(1.0, row["tests"]) * detection.buckets_a_year / alerts))
-    untaught = min(bound, math.inf if calibrated is None else calibrated)
-    bar = detection.bars(np.array([row["feature"]], np.uint64), np.array([untaught]))[0]
+    bar = detection.bars(np.array([row["feature"]], np.uint64), np.array([min(calibrated, bound)]))[0]
     return Budget(
         false_alerts=detection.false_alerts,
         share=share,
         tests=row["tests"],
         stories=stories if known else None,
         slope=row["slope"],
-        calibrated=calibrated,
+        calibrated=calibrated if known and stories else None,
         bound=bound,
         threshold=row["threshold"],
         urgent=row["feature"] in detection.urgent,

@@ -20,7 +20,8 @@ from connectors.log.erasing import erased_rows
 from connectors.log.forget import erase, finish_erasures
 from pipelines.plain import PlainEngine
 from pipelines.replay import EMPTY, last_closed_bucket, replay
-from pipelines.sealing import buckets_of, seal
+from pipelines.sealing import seal
+from pipelines.stages.understand import buckets_of
 from pipelines.workspace import Workspace
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.log import EventLog, Piece
 from connectors.perimeters import division as division_of
@@ -31,7 +30,7 @@ from pipelines.stages.detect import (
 from pipelines.stages.division import LAID_OUT, Division
 from pipelines.stages.finds import Found
 from pipelines.stages.probe import Probe, Probing
-from pipelines.stages.tally import CELLS, cells, root_cells
+from pipelines.stages.tally import cells, with_root
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 from pipelines.stages.understand import UNDERSTOOD, Reader, understand
 
@@ -89,14 +88,18 @@ def read_rows(
     """Understand a piece; yields rows (UNDERSTOOD) by division."""
     events = log.read_piece(piece)
     for start in range(0, events.num_rows, batch_rows):
-        rows = understand(events.slice(start, batch_rows), reader)
-        names = mapped(rows["perimeter"], division_of, pa.string()).dictionary_encode()
-        numbers = names.indices.to_numpy()
-        order = np.argsort(numbers, kind="stable")
-        ends = np.cumsum(np.bincount(numbers, minlength=len(names.dictionary))).tolist()
-        for name, begin, end in zip(names.dictionary.to_pylist(), [0, *ends], ends, strict=False):
-            # A copy each, not parts of one: engines pickle the whole of what a batch is a part of.
-            yield name, rows.take(pa.array(order[begin:end]))
+        yield from by_division(understand(events.slice(start, batch_rows), reader))
+
+
+def by_division(rows: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Rows (UNDERSTOOD) of each division, in the order they came in."""
+    names = mapped(rows["perimeter"], division_of, pa.string()).dictionary_encode()
+    numbers = names.indices.to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    ends = np.cumsum(np.bincount(numbers, minlength=len(names.dictionary))).tolist()
+    for name, begin, end in zip(names.dictionary.to_pylist(), [0, *ends], ends, strict=False):
+        # A copy each, not parts of one: engines pickle the whole of what a batch is a part of.
+        yield name, rows.take(pa.array(order[begin:end]))
 
 
 def lay_out(
@@ -143,7 +146,4 @@ def gather(shards: Iterable[Shard], at_root: Found, root: str) -> Shard:
     candidates = pa.concat_tables([one.candidates for one in found])
     support = pa.concat_tables([one.support for one in found])
     probed = pa.concat_tables([one.probed for one in found])
-    below = pa.concat_tables([CELLS.empty_table(), *(part.cells for part in parts)])
-    top = root_cells(below, root)
-    below = below.filter(pc.not_equal(below["perimeter"], root))
-    return Shard(Found(candidates, support, probed), pa.concat_tables([top, below]))
+    return Shard(Found(candidates, support, probed), with_root([part.cells for part in parts], root))

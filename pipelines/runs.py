@@ -112,13 +112,14 @@ def shown_of(
     return [
         row
         for row in rows
-        if (first is None or _day(row) >= first)
-        and (last is None or _day(row) <= last)
+        if (first is None or raised_on(row) >= first)
+        and (last is None or raised_on(row) <= last)
         and (perimeter is None or f"{row['perimeter']}/".startswith(f"{perimeter}/"))
     ]
 
 
-def _day(row: Mapping[str, Any]) -> date:
+def raised_on(row: Mapping[str, Any]) -> date:
+    """The day that raised a signal, of a row of the store or of a canonical line."""
     day = row["bucket"]
     return date.fromisoformat(day) if isinstance(day, str) else day
 

@@ -11,24 +11,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from connectors.civil_days import civil_days
-from connectors.events import effective_at
 from connectors.log import EventLog
-from connectors.perimeters import division
 from connectors.store.schemas import EVIDENCE, SIGNAL
-from pipelines.flow import Shard, lay_out
+from pipelines.flow import Shard, by_division, lay_out
 from pipelines.stages.cells import COUNTS
 from pipelines.stages.copies import ELSEWHERE
 from pipelines.stages.detect import Detection
 from pipelines.stages.explain import Signals
-from pipelines.stages.tally import CELL, CELLS, cells, root_cells
+from pipelines.stages.tally import CELL, CELLS, as_cells, cells, with_root
 from pipelines.stages.understand import Reader, understand
 
 _CELLS, _SIGNALS, _EVIDENCE = "cells.parquet", "signals.parquet", "evidence.parquet"
@@ -162,11 +157,6 @@ def seal(
     }
 
 
-def buckets_of(events: pa.RecordBatch | pa.Table, zone: str) -> NDArray[np.int32]:
-    """The day that each event counts in, days since 1970."""
-    return civil_days(effective_at(events).cast(pa.int64()).to_numpy(), zone)
-
-
 def _lost(log: EventLog, ids: pa.Array, reader: Reader, detection: Detection, root: str) -> pa.Table:
     """What the tallies of the touched days lose with the texts."""
     lost = [CELLS.empty_table()]
@@ -188,25 +178,21 @@ def _lost(log: EventLog, ids: pa.Array, reader: Reader, detection: Detection, ro
 
 def _cells(events: pa.Table, reader: Reader, detection: Detection, root: str) -> pa.Table:
     """CELLS of one day's events, the root's included."""
-    rows = pa.Table.from_batches(
-        [understand(batch, reader) for batch in events.combine_chunks().to_batches()]
-    )
+    (batch,) = events.combine_chunks().to_batches()
+    rows = understand(batch, reader)
     # Tallies of a day count what each division heard, wherever else it was heard.
-    nowhere, found = ELSEWHERE.empty_table(), [CELLS.empty_table()]
-    names = [division(path) for path in rows["perimeter"].to_pylist()]
-    for name in sorted(set(names)):
-        batches = rows.filter(pa.array([one == name for one in names])).combine_chunks().to_batches()
-        found.append(cells(lay_out(name, batches, nowhere, None, detection).new_rows))
-    below = pa.concat_tables(found)
-    return pa.concat_tables([root_cells(below, root), below.filter(pc.not_equal(below["perimeter"], root))])
+    nowhere = ELSEWHERE.empty_table()
+    found = [
+        cells(lay_out(name, [mine], nowhere, None, detection).new_rows) for name, mine in by_division(rows)
+    ]
+    return with_root(found, root)
 
 
 def add_cells(tables: Iterable[pa.Table]) -> pa.Table:
     """The sums of CELLS, by key and in its order, without cells that count nothing."""
     frame: pl.DataFrame = pl.from_arrow(pa.concat_tables(tables))  # type: ignore[assignment]
     summed = frame.group_by(CELL).agg(pl.col(COUNTS).sum()).filter(pl.any_horizontal(pl.col(COUNTS) != 0))
-    ordered = summed.select(CELLS.names).sort(CELL)
-    return ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(CELLS)
+    return as_cells(summed)
 
 
 def _negative(table: pa.Table) -> pa.Table:

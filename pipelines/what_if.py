@@ -20,7 +20,7 @@ from pipelines.comparing import Comparison, compare_runs
 from pipelines.in_force import payload_of
 from pipelines.plain import JudgingEngine, KeepingEngine, PlainEngine
 from pipelines.rules import rule_of
-from pipelines.runs import Run, run_of
+from pipelines.runs import Run, raised_on, run_of
 from pipelines.settings import Settings
 from pipelines.settings_faults import unmet
 from pipelines.stages.finding import Finding
@@ -176,10 +176,11 @@ class Past:
             return self.run, again
         if again == "everything":
             return self._replay(replace(other, read_by=None), PlainEngine()), again
-        begin = None
-        if _watched_by(settings) == _watched_by(self._workspace.settings):
-            begin = lambda plan: _Repeating(Watch.new(plan.root, plan.detection), self._heard)  # noqa: E731
-        return self._replay(other, JudgingEngine(self._kept), begin), again
+        same = _watched_by(settings) == _watched_by(self._workspace.settings)
+        return self._replay(other, JudgingEngine(self._kept), self._repeating if same else None), again
+
+    def _repeating(self, plan: "Plan") -> Chronicle:
+        return _Repeating(Watch.new(plan.root, plan.detection), self._heard)
 
     def _replay(
         self,
@@ -316,7 +317,7 @@ def _whole(run: Run) -> Run:
 
 
 def _loads(before: Run, after: Run, subscriptions: Sequence[Subscription], cap: int | None) -> list[Load]:
-    days = sorted(_day(row) for run in (before, after) for row in run.signals)
+    days = sorted(raised_on(row) for run in (before, after) for row in run.signals)
     years = max(((after.closed_until.date() - days[0]).days if days else 0) / 365.25, 1 / 365.25)
     if not subscriptions:
         places = sorted({row["perimeter"] for run in (before, after) for row in run.signals})
@@ -329,7 +330,9 @@ def _loads(before: Run, after: Run, subscriptions: Sequence[Subscription], cap: 
     for one in subscriptions:
         # What is raised from history is counted as if it had been live: that is the question.
         wide = one.model_copy(update={"history": True})
-        old, new = (sorted(_day(row) for row in run.signals if wide.wants(row)) for run in (before, after))
+        old, new = (
+            sorted(raised_on(row) for row in run.signals if wide.wants(row)) for run in (before, after)
+        )
         held_old = over_cap(old, one.weekly_cap)
         held_new = over_cap(new, one.weekly_cap if cap is None else cap)
         loads.append(Load(one.subscriber, len(old), len(new), len(new) / years, held_old, held_new))
@@ -347,7 +350,3 @@ def over_cap(days: Sequence[date], cap: int) -> int:
         if sum(day - _WEEK < other for other in sent) < cap:
             sent.append(day)
     return len(days) - len(sent)
-
-
-def _day(row: Mapping[str, Any]) -> date:
-    return date.fromisoformat(row["bucket"])

@@ -21,6 +21,12 @@ def last_of(view: str) -> str:
     return f"{HERE} AND at = (SELECT max(at) FROM vigie_boards.{view} WHERE {HERE} AND $__timeFilter(at))"
 
 
+def signal_column(say: Say, lang: Lang) -> Column:
+    """What a signal says, with the way to its evidence; the query gives `signal_id` beside."""
+    way = address("signal", lang, signal="${__data.fields.signal_id}")
+    return Column(wraps=True, link=(say("Voir ce qui le porte", "See what carries it"), way))
+
+
 def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
     """Signals of the chosen perimeter and below, the newest first, each with the way to its evidence."""
     raised, place, what = say("levé le", "raised"), say("périmètre", "perimeter"), say("signal", "signal")
@@ -42,13 +48,7 @@ def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
             "signal_id": Column(hidden=True),
             raised: Column(unit="dateTimeAsLocalNoDateIfToday", width=110),
             place: Column(width=150),
-            what: Column(
-                wraps=True,
-                link=(
-                    say("Voir ce qui le porte", "See what carries it"),
-                    address("signal", lang, signal="${__data.fields.signal_id}"),
-                ),
-            ),
+            what: signal_column(say, lang),
             kind: Column(width=130),
             "dimension": Column(width=110),
             voices: Column(width=110),

@@ -1,7 +1,7 @@
 """Follow-up: from the first text to the signal, who owns it, and what the budget of false alerts allows."""
 
-from dashboards.board import WITHIN, Board, Row, address, perimeter_variable
-from dashboards.boards._shared import footer
+from dashboards.board import WITHIN, Board, Row, perimeter_variable
+from dashboards.boards._shared import footer, signal_column
 from dashboards.panels import GREEN, ORANGE, RED, AnyPanel, Column, Look, bars, number, rows, series
 from dashboards.words import STATES, STATUSES, Lang, Say, speaker, spelled
 
@@ -235,13 +235,7 @@ def _taught(say: Say, lang: Lang) -> AnyPanel:
         """,
         {
             "signal_id": Column(hidden=True),
-            what: Column(
-                wraps=True,
-                link=(
-                    say("Voir ce qui le porte", "See what carries it"),
-                    address("signal", lang, signal="${__data.fields.signal_id}"),
-                ),
-            ),
+            what: signal_column(say, lang),
             place: Column(width=160),
             dismissed: Column(width=100, decimals=0),
             confirmed: Column(width=100, decimals=0),
@@ -277,13 +271,7 @@ def _open(say: Say, lang: Lang) -> AnyPanel:
         """,
         {
             "signal_id": Column(hidden=True),
-            what: Column(
-                wraps=True,
-                link=(
-                    say("Voir ce qui le porte", "See what carries it"),
-                    address("signal", lang, signal="${__data.fields.signal_id}"),
-                ),
-            ),
+            what: signal_column(say, lang),
             place: Column(width=160),
             owner: Column(width=150),
             people: Column(width=90, decimals=0),

@@ -10,7 +10,7 @@ import typer
 from pipelines.cli.audit_words import words
 from pipelines.cli.explain_plot import draw
 from pipelines.cli.options import Lang
-from pipelines.cli.output import print_table, shown
+from pipelines.cli.output import minute, print_table, shown
 from pipelines.cli.signal_text import ID_LENGTH, name_of
 
 if TYPE_CHECKING:
@@ -239,10 +239,10 @@ def _told(trail: Trail, lang: Lang) -> "Section":
         (
             one["subscriber"],
             one["channel"],
-            _minute(one["decided_at"]),
+            minute(one["decided_at"]),
             str(one["people"]),
             words(f"held_{one['held']}" if one["state"] is None else f"state_{one['state']}", lang)
-            + (f" {_minute(one['settled_at'])}" if one["settled_at"] else ""),
+            + (f" {minute(one['settled_at'])}" if one["settled_at"] else ""),
         )
         for one in trail.alerts
     ]
@@ -254,11 +254,11 @@ def _done(trail: Trail, lang: Lang) -> "Section":
     from dashboards.report import Section
 
     rows = [
-        (_minute(one["acted_at"]), one["actor"], words(one["action"], lang), one["comment"] or "")
+        (minute(one["acted_at"]), one["actor"], words(one["action"], lang), one["comment"] or "")
         for one in trail.actions or ()
     ]
     rows += [
-        (_minute(at), "", words(judgement, lang), words("verdict_kept", lang, seq=seq))
+        (minute(at), "", words(judgement, lang), words("verdict_kept", lang, seq=seq))
         for seq, at, judgement in trail.verdicts
     ]
     title = words("done", lang)
@@ -266,7 +266,3 @@ def _done(trail: Trail, lang: Lang) -> "Section":
         return Section(title, [words("nothing_done", lang)])
     headings = ("when", "who", "what", "comment")
     return Section(title, (), [words(one, lang) for one in headings], rows)
-
-
-def _minute(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"

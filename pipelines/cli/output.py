@@ -64,6 +64,11 @@ def shown(text: str) -> str:
     )
 
 
+def minute(instant: datetime) -> str:
+    """An instant in UTC, to the minute."""
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
+
+
 def plural(count: int, noun: str) -> str:
     """A count with its noun.
 

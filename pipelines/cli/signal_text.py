@@ -1,14 +1,13 @@
 """Signals as people read them in a terminal."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import typer
 
 from dashboards.taught_words import taught_words
 from pipelines.cli.options import Lang
-from pipelines.cli.output import notice, plural, print_table, shown
+from pipelines.cli.output import minute, notice, plural, print_table, shown
 
 ID_LENGTH = 8
 """Characters of an id that tables show; commands take any beginning that is one signal's alone."""
@@ -73,12 +72,12 @@ def print_signal(
     for item in evidence[-EXCERPTS:]:
         # A channel with too few people is not told.
         where = ", ".join(filter(None, (name_of(item["perimeter"], names), item["channel"])))
-        typer.echo(f"{_minute(item['occurred_at'])}  {where} ({item['voice']}): {shown(item['excerpt'])}")
+        typer.echo(f"{minute(item['occurred_at'])}  {where} ({item['voice']}): {shown(item['excerpt'])}")
     if len(evidence) > EXCERPTS:
         notice(f"the last {EXCERPTS} excerpts of {len(evidence)}; --json gives all")
     for done in actions:
         said = f": {done['comment']}" if done["comment"] else ""
-        typer.echo(shown(f"{_minute(done['acted_at'])}  {done['actor']}, {done['action']}{said}"))
+        typer.echo(shown(f"{minute(done['acted_at'])}  {done['actor']}, {done['action']}{said}"))
 
 
 def name_of(perimeter: str, names: Mapping[str, str]) -> str:
@@ -99,7 +98,7 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
             "people",
             f"{row['distinct_authors']}; on that day {row['observed']:.3g}, {row['expected']:.2g} expected",
         ),
-        ("seen", f"{_minute(row['first_seen'])} to {_minute(row['last_seen'])}"),
+        ("seen", f"{minute(row['first_seen'])} to {minute(row['last_seen'])}"),
         ("evidence", f"{row['evidence']:.1f}, threshold {explanation['threshold']:.1f} (natural logarithms)"),
         ("channels", counts_text(row["channels"], row["min_authors"])),
         ("voices", counts_text(row["voices"], row["min_authors"])),
@@ -122,7 +121,3 @@ def counts_text(counts: Mapping[str, int | None], min_authors: int) -> str:
     if any(count is None for count in counts.values()):
         return f"{', '.join(counts)} (one of them under {min_authors} people: counts are withheld)"
     return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def _minute(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"

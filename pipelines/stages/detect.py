@@ -134,13 +134,25 @@ class Detection:
 
 
 @njit(cache=True)
+def threshold_parts(
+    crossings: float, slope: float, tests: float, alerts: float, buckets_a_year: float
+) -> Any:
+    """Where the threshold of one perimeter comes from, the lower of the last two given.
+
+    stories: a year that cross CROSSING for nothing, by the perimeter's own past; the threshold that follows;
+    and the one that holds whatever the past says.
+    """
+    stories = OWN_STORY * crossings * buckets_a_year
+    calibrated = CROSSING + max(0.0, math.log(stories / alerts)) / slope
+    return stories, calibrated, max(CROSSING, math.log(max(1.0, tests) * buckets_a_year / alerts))
+
+
+@njit(cache=True)
 def _thresholds(crossings: Any, slopes: Any, tests: Any, alerts: float, buckets_a_year: float) -> Any:
     found = np.empty(tests.size)
     for i in range(tests.size):
-        stories = OWN_STORY * crossings[i] * buckets_a_year
-        calibrated = CROSSING + max(0.0, math.log(stories / alerts)) / slopes[i]
-        bound = math.log(max(1.0, tests[i]) * buckets_a_year / alerts)
-        found[i] = min(calibrated, max(CROSSING, bound))
+        _, calibrated, bound = threshold_parts(crossings[i], slopes[i], tests[i], alerts, buckets_a_year)
+        found[i] = min(calibrated, bound)
     return found
 
 

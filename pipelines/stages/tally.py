@@ -4,6 +4,8 @@ Sums and counts only, never means. Within a division an author counts once per c
 author, so the root's cells are the sums of theirs.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -81,7 +83,7 @@ def cells(rows: pa.Table) -> pa.Table:
             **{name: summed.sums[:, place] for place, name in enumerate(COUNTS)},
         }
     )
-    return _arrow(frame)
+    return as_cells(frame)
 
 
 def open_cells(rows: pa.Table) -> pa.Table:
@@ -113,11 +115,17 @@ def _levels(perimeters: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     return table[encoded.indices.to_numpy()], list(numbers)
 
 
+def with_root(divisions: Iterable[pa.Table], root: str) -> pa.Table:
+    """CELLS of divisions together, and before them those of the root."""
+    below = pa.concat_tables([CELLS.empty_table(), *divisions])
+    return pa.concat_tables([root_cells(below, root), below.filter(pc.not_equal(below["perimeter"], root))])
+
+
 def root_cells(divisions: pa.Table, root: str) -> pa.Table:
     """CELLS of the root from those of its divisions (rows below divisions are passed over)."""
     frame: pl.DataFrame = pl.from_arrow(divisions)  # type: ignore[assignment]
     tops = frame.filter(pl.col("perimeter").str.count_matches("/") <= root.count("/") + 1)
-    return _arrow(tops.with_columns(perimeter=pl.lit(root)).group_by(CELL).agg(pl.col(COUNTS).sum()))
+    return as_cells(tops.with_columns(perimeter=pl.lit(root)).group_by(CELL).agg(pl.col(COUNTS).sum()))
 
 
 def theme_keys(keys: list[str]) -> dict[int, str]:
@@ -125,6 +133,7 @@ def theme_keys(keys: list[str]) -> dict[int, str]:
     return {0: "", **{feature_id(key, THEME): key for key in keys}}
 
 
-def _arrow(frame: pl.DataFrame) -> pa.Table:
+def as_cells(frame: pl.DataFrame) -> pa.Table:
+    """CELLS, in order of the key."""
     ordered = frame.select(CELLS.names).sort(CELL)
     return ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(CELLS)

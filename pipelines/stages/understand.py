@@ -105,7 +105,7 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
     event_key = first_words(events["event_id"])
     has_text = pc.greater(pc.binary_length(events["text"]), 0)
     columns = {
-        "bucket": civil_days(effective_at(events).cast(pa.int64()).to_numpy(), reader.zone),
+        "bucket": buckets_of(events, reader.zone),
         "event_id": events["event_id"],
         "position": events["position"],
         "perimeter": reader.places(events["perimeter"]),
@@ -148,6 +148,11 @@ class _Ragged:
                 target = np.repeat(offsets[rows] - starts[:-1], sizes) + np.arange(group.size)
                 values[target] = group
         return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+
+def buckets_of(events: pa.RecordBatch | pa.Table, zone: str) -> NDArray[np.int32]:
+    """The day that each event (EVENT or its core) counts in, days since 1970."""
+    return civil_days(effective_at(events).cast(pa.int64()).to_numpy(), zone)
 
 
 def languages(column: pa.Array, reader: Reader) -> NDArray[np.int64]:
