@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors._emergence_state import NEVER, find, find_from, key_of
+from detectors._emergence_state import find, find_from, key_of
 
 LEARNED, FIRST_BUCKET, NEXT_BUCKET, WEIGHT, EXPOSURE, TESTS, TEST_WEIGHT = range(7)
 CROSSINGS, HIGH_CROSSINGS, HEARD, SPAN = range(7, 11)
@@ -119,7 +119,7 @@ def restart(state: Any, totals: Any, features: Any, salts: Any, slots: Any) -> N
                 if state.evidence[place] >= level:
                     totals[slots[i], column] = max(0.0, totals[slots[i], column] - 1.0)
             state.evidence[place] = 0.0
-            state.followed[place] = state.last[place]
+            state.followed[place] = True
 
 
 @njit(cache=True)
@@ -261,7 +261,7 @@ def step(
             scores.since[i] = begun
             scores.observed[i] = said
             scores.expected[i] = expected
-            followed = met and y > 0 and state.followed[place] > max(NEVER, number - constants.follow)
+            followed = met and y > 0 and state.followed[place] and dates[ahead] > number - constants.follow
             scores.followed[i] = followed
 
             if learn and y > 0:
@@ -276,7 +276,7 @@ def step(
                 state.expected[place] = expected
                 state.seen_exposure[place] = before + exposure
                 state.last[place] = number
-                state.followed[place] = number if followed else NEVER
+                state.followed[place] = followed
         if learn:
             decay = math.exp(gap * constants.log_decay)
             if first:

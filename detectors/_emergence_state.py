@@ -11,36 +11,45 @@ from numpy.typing import NDArray
 class State(NamedTuple):
     """Columns of the table, all of the table's capacity; id 0 is an empty place. An id is a `key_of`.
 
-    They are the fields of one array of RECORDs: what is known of a feature lies together in memory, and is
-    fetched at once.
+    They are the fields of one array of RECORDs, 48 bytes each: what is known of a feature lies together in
+    memory, and is fetched at once. Half precision would show; single precision is a millionth of what is
+    unsure in any rate.
     """
 
     ids: NDArray[np.uint64]
-    shape: NDArray[np.float64]
+    shape: NDArray[np.float32]
     """Discounted authors, as of `last`."""
-    evidence: NDArray[np.float64]
+    evidence: NDArray[np.float32]
     """Of the running episode, 0 where none runs; SOME where one of too few authors does."""
-    base: NDArray[np.float64]
+    base: NDArray[np.float32]
     """Rate without season when the running episode began."""
-    known: NDArray[np.float64]
+    known: NDArray[np.float32]
     """Mentions that this rate was known by."""
-    seen_exposure: NDArray[np.float64]
-    """Exposure of the perimeter up to and with the last mention."""
-    authors: NDArray[np.float64]
-    """Authors since the running episode began."""
-    expected: NDArray[np.float64]
+    expected: NDArray[np.float32]
     """Authors expected from then to the last mention."""
+    authors: NDArray[np.uint32]
+    """Authors since the running episode began."""
+    seen_exposure: NDArray[np.uint32]
+    """Exposure of the perimeter up to and with the last mention."""
     last: NDArray[np.int32]
     since: NDArray[np.int32]
-    followed: NDArray[np.int32]
-    """Bucket of the last mention since an alarm, NEVER if there was none."""
+    followed: NDArray[np.bool_]
+    """Whether the last mention was flagged, or followed one that was."""
 
 
 STATE = State._fields
-_KINDS = {"ids": np.uint64, "last": np.int32, "since": np.int32, "followed": np.int32}
-RECORD = np.dtype([(name, _KINDS.get(name, np.float64)) for name in STATE], align=True)
+_KINDS = {
+    "ids": np.uint64,
+    "authors": np.uint32,
+    "seen_exposure": np.uint32,
+    "last": np.int32,
+    "since": np.int32,
+    "followed": np.bool_,
+}
+RECORD = np.dtype([(name, _KINDS.get(name, np.float32)) for name in STATE], align=True)
 SMALLEST = 64
-NEVER = -(2**31)
+_GAPS = 256
+"""Buckets of silence whose decay is worked out once for all features."""
 
 
 def capacity_for(features: int) -> int:
@@ -53,9 +62,7 @@ def capacity_for(features: int) -> int:
 
 def empty_state(capacity: int = SMALLEST) -> State:
     """A table without features."""
-    records = np.zeros(capacity, RECORD)
-    records["followed"] = NEVER
-    return columns_of(records)
+    return columns_of(np.zeros(capacity, RECORD))
 
 
 def columns_of(records: NDArray[Any]) -> State:
@@ -96,17 +103,47 @@ def ordered(state: State) -> NDArray[np.int64]:
     return used[np.argsort(state.ids[used])]
 
 
+def packed(state: State) -> NDArray[Any]:
+    """RECORDs of the features, in the table's order, without the room between them."""
+    words = _words(state)[np.flatnonzero(state.ids)]
+    records: NDArray[Any] = words.view(RECORD).reshape(-1)
+    return records
+
+
+def spread(records: NDArray[Any]) -> State:
+    """A table of RECORDs; those that come in a table's order are put where they were or near."""
+    return rehash(columns_of(records), np.arange(records.size), capacity_for(records.size))
+
+
+def kept(state: State, bucket: int, log_decay: float, below: float, most: int) -> NDArray[np.int64]:
+    """Places of features whose discounted count at `bucket` is at least `below`; of more than `most`, those
+    of the highest counts, of equal ones the lowest ids."""
+    places, counts = _faded(state, bucket, log_decay, below)
+    if places.size > most:
+        chosen = np.lexsort((state.ids[places], -counts))[:most]
+        places = np.sort(places[chosen])
+    found: NDArray[np.int64] = places
+    return found
+
+
 @njit(cache=True)
-def kept(state: Any, bucket: int, log_decay: float, below: float) -> Any:
-    """Places of features whose discounted count at `bucket` is at least `below`."""
-    places = np.empty(state.ids.size, np.int64)
+def _faded(state: Any, bucket: int, log_decay: float, below: float) -> Any:
+    """Places of features whose discounted count at `bucket` is at least `below`, and those counts."""
+    decays = np.empty(_GAPS, np.float64)
+    for days in range(_GAPS):
+        decays[days] = math.exp(days * log_decay)
+    places, counts = np.empty(state.ids.size, np.int64), np.empty(state.ids.size, np.float64)
     size = 0
     for place in range(state.ids.size):
-        decay = math.exp((bucket - state.last[place]) * log_decay)
-        if state.ids[place] != 0 and state.shape[place] * decay >= below:
-            places[size] = place
+        if state.ids[place] == 0:
+            continue
+        silence = bucket - state.last[place]
+        decay = decays[silence] if 0 <= silence < _GAPS else math.exp(silence * log_decay)
+        count = state.shape[place] * decay
+        if count >= below:
+            places[size], counts[size] = place, count
             size += 1
-    return places[:size]
+    return places[:size], counts[:size]
 
 
 @njit(cache=True)

@@ -51,9 +51,10 @@ class EmergenceTable:
         """Begin the evidence of some features anew; shape (features,) each."""
         kernel.restart(self._state, self.totals, features, salts, slots)
 
-    def forget(self, bucket: int, log_decay: float, below: float) -> int:
-        """Drop features whose discounted count at `bucket` is under `below`; returns how many."""
-        kept = table.kept(self._state, bucket, log_decay, below)
+    def forget(self, bucket: int, log_decay: float, below: float, most: int) -> int:
+        """Drop features whose discounted count at `bucket` is under `below`, and the least of more than
+        `most`; returns how many."""
+        kept = table.kept(self._state, bucket, log_decay, below, most)
         dropped = self.used - int(kept.size)
         if dropped:
             self._state = table.rehash(self._state, kept, table.capacity_for(kept.size))
@@ -61,12 +62,12 @@ class EmergenceTable:
         return dropped
 
     def __getstate__(self) -> dict[str, Any]:
-        """The table as one array."""
-        return {"used": self.used, "totals": self.totals, "records": table.records_of(self._state)}
+        """The features, without the room between them."""
+        return {"totals": self.totals, "records": table.packed(self._state)}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.used, self.totals = state["used"], state["totals"]
-        self._state = table.columns_of(state["records"])
+        self.used, self.totals = state["records"].size, state["totals"]
+        self._state = table.spread(state["records"])
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """Named arrays, features in order of id."""
@@ -79,8 +80,6 @@ class EmergenceTable:
         records = np.empty(arrays["ids"].size, table.RECORD)
         for name in table.STATE:
             records[name] = arrays[name]
-        everything = np.arange(records.size)
-        capacity = table.capacity_for(records.size)
-        self._state = table.rehash(table.columns_of(records), everything, capacity)
+        self._state = table.spread(records)
         self.used = records.size
         self.totals = arrays["totals"].copy()

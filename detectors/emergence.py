@@ -1,6 +1,7 @@
 """Emergence: features mentioned by more authors than their own past and their parent's explain."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -253,9 +254,12 @@ class Emergence(AnomalyDetector):
         """Features in memory."""
         return self._table.used
 
-    def forget(self, *, below: float, bucket: int) -> int:
-        """Drop features whose discounted count at `bucket` is under `below` authors; returns how many."""
-        return self._table.forget(bucket, self.constants.log_decay, below)
+    def forget(self, *, below: float, bucket: int, most: int = sys.maxsize) -> int:
+        """Drop features whose discounted count at `bucket` is under `below` authors; returns how many.
+
+        most: features that are kept at most: those of the highest counts, of equal ones the lowest ids.
+        """
+        return self._table.forget(bucket, self.constants.log_decay, below, most)
 
     # checkpoints -------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Emergence over the perimeters of a tree: the estimators of all of them in one table."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -145,9 +146,12 @@ class EmergenceTree:
         """Features in memory, each counted once a perimeter."""
         return self._table.used
 
-    def forget(self, *, below: float, bucket: int) -> int:
-        """Drop features whose discounted count at `bucket` is under `below` authors; returns how many."""
-        return self._table.forget(bucket, self._constants.log_decay, below)
+    def forget(self, *, below: float, bucket: int, most: int = sys.maxsize) -> int:
+        """Drop features whose discounted count at `bucket` is under `below` authors; returns how many.
+
+        most: features that are kept at most: those of the highest counts, of equal ones the lowest ids.
+        """
+        return self._table.forget(bucket, self._constants.log_decay, below, most)
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """The learned state as named arrays; perimeters in the order they were first heard."""

@@ -193,7 +193,8 @@ def test_a_stream_scores_as_the_slow_reference(stream: Stream, parameters: dict[
         for place, (feature, judged) in enumerate(expected.items()):
             judged = {name: judged[name] for name in SCORES}
             found = {name: float(getattr(scores, name)[place]) for name in SCORES}
-            assert found == pytest.approx(judged, rel=1e-7, abs=1e-7), (feature, now)
+            # What is remembered between buckets is in single precision.
+            assert found == pytest.approx(judged, rel=2e-5, abs=2e-5), (feature, now)
         slow.learn(part["said"], n, now, part["season"], expected)
         detector.restart(ids(*part["restart"]))
         for feature in part["restart"]:

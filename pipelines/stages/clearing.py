@@ -69,7 +69,6 @@ class _History:
             alarm = bool(detection.alarms(scores, counts, np.array([row["threshold"]]))[0])
             if alarm:
                 self._estimator.restart(features)
-        if detection.forgets_between(self._next, bucket + 1):
-            self._estimator.forget(below=detection.forget_below, bucket=bucket)
+        detection.forget(self._estimator, self._next, bucket, root=row["prior"] is None)
         self._next = bucket + 1
         return alarm

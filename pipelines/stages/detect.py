@@ -54,8 +54,9 @@ class Detection:
 
     half_life: how fast the past fades. warm_up: learned, not judged. window: how long an author, a copy and
     a supporting event are remembered. false_alerts: budget, a perimeter a year. min_authors: below, silence.
-    strength, dispersion: see `Emergence`. forget_below: discounted authors below which a feature is
-    dropped, looked at every `forget_every` buckets. urgent: ids of themes that cannot wait.
+    strength, dispersion: see `Emergence`. forget_below: discounted authors below which the root drops a
+    feature. most_features: those that the root, and each division with all of its perimeters, remembers at
+    most, looked at every `forget_every` buckets. urgent: ids of themes that cannot wait.
     """
 
     half_life: float = 60.0
@@ -68,7 +69,8 @@ class Detection:
     ratios: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0)
     buckets_a_year: float = 365.0
     forget_below: float = 0.3
-    forget_every: int = 28
+    most_features: int = 1_000_000
+    forget_every: int = 7
     urgent: tuple[int, ...] = URGENT
 
     def estimator(self) -> Emergence:
@@ -128,9 +130,16 @@ class Detection:
         enough: NDArray[np.bool_] = scores.evidence >= bars
         return enough & (scores.observed >= self.min_authors) & (authors > 0)
 
-    def forgets_between(self, before: int, after: int) -> bool:
-        """Whether a span of `forget_every` ends between two buckets."""
-        return before // self.forget_every != after // self.forget_every
+    def forget(self, estimator: Emergence | EmergenceTree, before: int, bucket: int, *, root: bool) -> None:
+        """Forget the rare and old after learning `bucket`, if it is time to; before: next bucket before it.
+
+        Below the root, what one author said is forgotten after the window: most of what is ever said is said
+        once, and the root still knows it.
+        """
+        if before // self.forget_every == (bucket + 1) // self.forget_every:
+            return
+        below = self.forget_below if root else max(self.forget_below, 2.0 ** (-self.window / self.half_life))
+        estimator.forget(below=below, most=self.most_features, bucket=bucket)
 
 
 @njit(cache=True)
@@ -209,8 +218,7 @@ def detect_root(
         since = pa.array(_asked_since(scores, flagged, bucket, detection), pa.int32(), mask=~told)
         columns = [np.full(features.size, bucket, np.int32), features, rates, factor, since]
         views.append(pa.table(columns, schema=ROOT_VIEW))
-        if detection.forgets_between(before, bucket + 1):
-            estimator.forget(below=detection.forget_below, bucket=bucket)
+        detection.forget(estimator, before, bucket, root=True)
     # One chunk a column: engines pass these on, and each chunk costs.
     return probing.with_unheard(pa.concat_tables(views).combine_chunks()), candidates.table()
 
@@ -331,8 +339,7 @@ class _DivisionJudge:
             for place in np.unique(heard.owners(telling)).tolist():
                 node = int(counted.nodes[place]), int(counted.depths[place])
                 self._tell(bucket, heard, place, node, scores, flagged, bars)
-        if detection.forgets_between(before, bucket + 1):
-            tree.forget(below=detection.forget_below, bucket=bucket)
+        detection.forget(tree, before, bucket, root=False)
 
     def _weigh(self, bucket: int, heard: Heard, bars: NDArray[np.float64]) -> None:
         """Change the thresholds of perimeters that were taught, or lie in such."""
