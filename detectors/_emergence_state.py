@@ -48,15 +48,17 @@ _KINDS = {
 }
 RECORD = np.dtype([(name, _KINDS.get(name, np.float32)) for name in STATE], align=True)
 SMALLEST = 64
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, so that different ids stay different."""
 _GAPS = 256
 """Buckets of silence whose decay is worked out once for all features."""
 
 
 def capacity_for(features: int) -> int:
-    """Smallest power of two that keeps the table at most two thirds full."""
+    """Smallest capacity of those that grow by a quarter each that keeps the table at most three quarters full."""
     capacity = SMALLEST
-    while capacity * 2 < features * 3:
-        capacity *= 2
+    while capacity * 3 < features * 4:
+        capacity += capacity // 4
     return capacity
 
 
@@ -148,16 +150,22 @@ def _faded(state: Any, bucket: int, log_decay: float, below: float) -> Any:
 
 @njit(cache=True)
 def find(ids: Any, feature: Any) -> Any:
-    """Place of the feature, or of the empty place where it belongs."""
-    return find_from(ids, feature, np.int64((feature >> np.uint64(7)) & np.uint64(ids.size - 1)))
+    """Place of the feature, or of the empty place where it belongs.
+
+    Ids are spread over the table in an order that does not depend on its capacity, so that moving them to
+    another one goes through both from end to end.
+    """
+    spread = (np.uint64(feature) * _SPREAD) >> np.uint64(32)
+    return find_from(ids, feature, np.int64((spread * np.uint64(ids.size)) >> np.uint64(32)))
 
 
 @njit(cache=True)
 def find_from(ids: Any, feature: Any, place: Any) -> Any:
     """The same, from a place on where it was looked for before others were added."""
-    mask = ids.size - 1
     while ids[place] != 0 and ids[place] != feature:
-        place = (place + 1) & mask
+        place += 1
+        if place == ids.size:
+            place = 0
     return place
 
 
