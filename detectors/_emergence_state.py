@@ -55,7 +55,7 @@ _GAPS = 256
 
 
 def capacity_for(features: int) -> int:
-    """Smallest capacity of those that grow by a quarter each that keeps the table at most three quarters full."""
+    """Smallest of the capacities, each a quarter above the one before, of which three quarters are enough."""
     capacity = SMALLEST
     while capacity * 3 < features * 4:
         capacity += capacity // 4

@@ -57,7 +57,9 @@ class EmergenceTable:
         kept = table.kept(self._state, bucket, log_decay, below, most)
         dropped = self.used - int(kept.size)
         if dropped:
-            self._state = table.rehash(self._state, kept, table.capacity_for(kept.size))
+            # As much comes until the next time as goes now: room is given back only where half would do.
+            least, capacity = table.capacity_for(kept.size), self._state.ids.size
+            self._state = table.rehash(self._state, kept, least if 2 * least < capacity else capacity)
             self.used = kept.size
         return dropped
 

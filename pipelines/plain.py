@@ -17,6 +17,8 @@ Rows = dict[str, list[pa.RecordBatch]]
 class PlainEngine:
     """Runs a step in this process, one call after the other."""
 
+    in_process = True
+
     def run(self, step: Step, plan: Plan) -> Shard:
         """What a slice of the log gives."""
         rows = self._rows(step, plan)

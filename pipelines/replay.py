@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,7 @@ from pipelines.chronicle import Chronicle, theme_names
 from pipelines.flow import BATCH_ROWS, Shard
 from pipelines.sealing import Seals, seals_of
 from pipelines.settings import Settings
+from pipelines.shelf import Files, Held
 from pipelines.stages.explain import Signals, Telling
 from pipelines.stages.probe import Probe
 from pipelines.stages.teaching import Teaching
@@ -34,7 +35,10 @@ EMPTY = "{}: the log holds no event yet; run `vigie ingest` first"
 
 
 class Engine(Protocol):
-    """Runs one step of a replay."""
+    """Runs one step of a replay. in_process: whether all of it runs in this process, and each part once."""
+
+    @property
+    def in_process(self) -> bool: ...
 
     def run(self, step: Step, plan: Plan) -> Shard: ...
 
@@ -121,6 +125,7 @@ def make_plan(
         probes=tuple(probes),
         log=log,
         work=work,
+        shelf=Files(work),
         last_bucket=last,
         batch_rows=batch_rows,
     )
@@ -131,6 +136,8 @@ def judged(
     slices: Sequence[Slice], plan: Plan, engine: Engine, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[Shard]:
     """What each slice gives, one after the other; the state that one leaves goes to the next."""
+    # What stays in memory is neither written nor read again, which cost more than all the judging.
+    plan = replace(plan, shelf=Held()) if engine.in_process else plan
     total, done = sum(part.rows for part in slices), 0
     divisions: set[str] = set()
     for number, part in enumerate(slices):

@@ -1,17 +1,13 @@
-"""A replay's steps, one a slice of the log, with the state between them in files.
+"""A replay's steps, one a slice of the log, with the state between them on a shelf.
 
-An engine moves the values between these functions and holds no logic. State is one file a shard, written
-whole under a new name: a step that runs twice writes the same.
+An engine moves the values between these functions and holds no logic.
 """
 
-import pickle
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +15,7 @@ import pyarrow.compute as pc
 from connectors.log import EventLog, Piece
 from pipelines import flow
 from pipelines.flow import BATCH_ROWS, Rules, Shard
+from pipelines.shelf import Shelf, read_state, write_state
 from pipelines.stages.copies import compare_copies
 from pipelines.stages.division import Division
 from pipelines.stages.finds import Found
@@ -28,18 +25,20 @@ _FOUND = ".found"
 _ROOT = ".root"
 _COPIES = ".copies"
 _REMEMBERED = ".rows"
-"""Names of files beside those of divisions, which cannot be called so."""
+_LAID_OUT = ".laid-out"
+"""Names of states beside those of divisions, which cannot be called so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan(Rules):
     """What every step of a replay needs; light, for it is pickled with every step.
 
-    work: a folder that all workers reach, which holds the reader (`keep_reader`) and the state.
+    work: a folder that all workers reach, which holds the reader (`keep_reader`). shelf: holds the state.
     """
 
     log: EventLog
     work: Path
+    shelf: Shelf
     last_bucket: int
     """Last closed bucket; later rows are left for the next replay."""
     batch_rows: int = BATCH_ROWS
@@ -70,12 +69,12 @@ def read_rows(piece: Piece, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
 
 def keep_reader(reader: Reader, work: Path) -> None:
     """Leave the reader, which holds whole lexicons, where each worker loads it once."""
-    _write(_reader_file(work), reader)
+    write_state(_reader_file(work), reader)
 
 
 @lru_cache(maxsize=1)
 def _reader(work: Path) -> Reader:
-    reader: Reader = _read(_reader_file(work))
+    reader: Reader = read_state(_reader_file(work))
     return reader
 
 
@@ -85,7 +84,7 @@ def _reader_file(work: Path) -> Path:
 
 def compare(listed: Iterable[pa.Table], step: Step, plan: Plan) -> pa.Table:
     """Compare the copies that divisions list; gives ELSEWHERE of the slice."""
-    met = _load(plan, step.number, _COPIES)
+    met = plan.shelf.take(step.number, _COPIES)
     compared = compare_copies(listed, met, window=plan.detection.window)
     _hand_on(plan, step, _COPIES, compared.met)
     return compared.elsewhere
@@ -95,20 +94,31 @@ def lay_out(
     name: str, batches: Iterable[pa.RecordBatch], elsewhere: pa.Table, step: Step, plan: Plan
 ) -> Division:
     """A division's rows behind those it remembers, ready to be counted."""
-    remembered = _load(plan, step.number, name + _REMEMBERED)
+    remembered = plan.shelf.take(step.number, name + _REMEMBERED)
     return flow.lay_out(name, batches, elsewhere, remembered, plan.detection)
+
+
+def pass_on(division: Division, step: Step, plan: Plan) -> None:
+    """Leave what is laid out to a later part of the step, where that is cheaper than to do it again."""
+    plan.shelf.pass_on(step.number, division.name + _LAID_OUT, division)
+
+
+def passed_on(name: str, step: Step, plan: Plan) -> Division | None:
+    """What `pass_on` left, if it did."""
+    division: Division | None = plan.shelf.take(step.number, name + _LAID_OUT)
+    return division
 
 
 def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, Found]:
     """Sum the tallies and judge them at the root; gives ROOT_VIEW and what was found there."""
-    judged = flow.judge_root(tallies, _load(plan, step.number, _ROOT), plan)
+    judged = flow.judge_root(tallies, plan.shelf.take(step.number, _ROOT), plan)
     _hand_on(plan, step, _ROOT, judged.state)
     return judged.view, judged.found
 
 
 def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -> Shard:
     """Judge a division's perimeters with what the root tells, and sum its cells."""
-    judged = flow.judge_division(division, view, _load(plan, step.number, division.name), plan)
+    judged = flow.judge_division(division, view, plan.shelf.take(step.number, division.name), plan)
     _hand_on(plan, step, division.name, judged.tree)
     if judged.remembered is not None:
         _hand_on(plan, step, division.name + _REMEMBERED, judged.remembered)
@@ -117,50 +127,21 @@ def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -
 
 def keep(shard: Shard, step: Step, plan: Plan) -> None:
     """Leave what a slice found where the process that asked for it can read it."""
-    _save(plan, step.number, _FOUND, shard)
+    plan.shelf.put(step.number, _FOUND, shard)
 
 
 def kept(step: Step, plan: Plan) -> Shard:
     """What `keep` left."""
-    shard: Shard = _load(plan, step.number, _FOUND)
+    shard: Shard = plan.shelf.take(step.number, _FOUND)
     return shard
 
 
 def discard(step: Step, plan: Plan) -> None:
-    """Remove what a finished step started from and found."""
-    shutil.rmtree(_place(plan, step.number, _ROOT).parent, ignore_errors=True)
-
-
-def _place(plan: Plan, number: int, shard: str) -> Path:
-    return plan.work / f"state-{number:06d}" / f"{shard.replace('/', '+')}.state"
-
-
-def _load(plan: Plan, number: int, shard: str) -> Any:
-    place = _place(plan, number, shard)
-    return _read(place) if place.exists() else None
+    """Let go of what a finished step started from and found."""
+    plan.shelf.drop(step.number)
 
 
 def _hand_on(plan: Plan, step: Step, shard: str, state: Any) -> None:
     """Keep what the next slice starts from, if there is one."""
     if not step.final:
-        _save(plan, step.number + 1, shard, state)
-
-
-def _save(plan: Plan, number: int, shard: str, state: Any) -> None:
-    place = _place(plan, number, shard)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    _write(place, state)
-
-
-def _read(place: Path) -> Any:
-    """State files are this program's own, in its own folder: pickle is safe there."""
-    with place.open("rb") as file:
-        return pickle.load(file)
-
-
-def _write(place: Path, content: Any) -> None:
-    """Write beside and rename; straight to the file, for the bytes of a whole state would double memory."""
-    beside = place.with_name(f".{place.name}.{uuid4().hex}")
-    with beside.open("wb") as file:
-        pickle.dump(content, file, protocol=pickle.HIGHEST_PROTOCOL)
-    beside.replace(place)
+        plan.shelf.put(step.number + 1, shard, state)

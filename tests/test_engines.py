@@ -320,6 +320,12 @@ def test_order_of_arrival_does_not_count(tmp_path: Path) -> None:
     assert not any(signal["retrospective"] for signal in ordered.replayed.signals.signals.to_pylist())
 
 
+class Filing(PlainEngine):
+    """As an engine whose workers are other processes keeps state."""
+
+    in_process = False
+
+
 def test_a_replay_keeps_one_state_and_says_how_far_it_is(log: EventLog, tmp_path: Path) -> None:
     work, done = tmp_path / "work", []
 
@@ -329,9 +335,12 @@ def test_a_replay_keeps_one_state_and_says_how_far_it_is(log: EventLog, tmp_path
         states = [place for place in work.iterdir() if place.name.startswith("state-")]
         assert len(states) == (rows < total)
 
-    result = run(log, PlainEngine(), work, slice_rows=450, progress=progress)
+    result = run(log, Filing(), work, slice_rows=450, progress=progress)
     assert len(done) > 5
     assert done == sorted(done)
+    assert (
+        result.replayed.digest == run(log, PlainEngine(), tmp_path / "held", slice_rows=450).replayed.digest
+    )
     assert {total for _, total in done} == {len(ROWS)}
     assert done[-1][0] == len(ROWS)
     assert len(result.replayed.cells) == len(done)

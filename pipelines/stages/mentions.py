@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors.features import mix
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -137,12 +139,21 @@ def supporters(
     return found[:size]
 
 
-def _previous(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+@njit(cache=True)
+def _previous(keys: Any) -> Any:
     """Row of the previous occurrence of each row's key, -1 if none."""
-    order = np.argsort(keys, kind="stable")
-    previous = np.full(keys.size, -1, np.int64)
-    same = keys[order[1:]] == keys[order[:-1]]
-    previous[order[1:][same]] = order[:-1][same]
+    size = 64
+    while size < 2 * keys.size:
+        size *= 2
+    mask = np.uint64(size - 1)
+    last = np.full(size, -1, np.int64)
+    previous = np.empty(keys.size, np.int64)
+    for row in range(keys.size):
+        place = mix(keys[row], np.uint64(1)) >> np.uint64(13) & mask
+        while last[place] >= 0 and keys[last[place]] != keys[row]:
+            place = (place + np.uint64(1)) & mask
+        previous[row] = last[place]
+        last[place] = row
     return previous
 
 

@@ -1,0 +1,106 @@
+"""Where a replay's state lies between its steps: in files that all workers reach, or in this process."""
+
+import pickle
+import shutil
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+
+class Shelf(Protocol):
+    """State by the number of the step that starts from it, and by name."""
+
+    def put(self, number: int, name: str, state: Any) -> None:
+        """Keep what a step starts from."""
+
+    def take(self, number: int, name: str) -> Any:
+        """What was put there, None if nothing was. It may be given away: ask once a step."""
+
+    def pass_on(self, number: int, name: str, value: Any) -> None:
+        """Keep what a later part of the same step could make again, if that is the cheaper way."""
+
+    def drop(self, number: int) -> None:
+        """Let go of all that a step started from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A file each, written whole under a new name: a step that runs twice reads and writes the same."""
+
+    folder: Path
+
+    def put(self, number: int, name: str, state: Any) -> None:
+        """Write the file."""
+        place = self._place(number, name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_state(place, state)
+
+    def take(self, number: int, name: str) -> Any:
+        """Read the file; it stays."""
+        place = self._place(number, name)
+        return read_state(place) if place.exists() else None
+
+    def pass_on(self, number: int, name: str, value: Any) -> None:
+        """Nothing: laying rows out again is cheaper than writing and reading what they become."""
+
+    def drop(self, number: int) -> None:
+        """Remove the files."""
+        shutil.rmtree(self._place(number, "").parent, ignore_errors=True)
+
+    def _place(self, number: int, name: str) -> Path:
+        return self.folder / f"state-{number:06d}" / f"{name.replace('/', '+')}.state"
+
+
+class Held:
+    """In memory, for an engine whose steps all run in this process, each of them once.
+
+    Engines pickle what they pass to a step: here that gives the same shelf again, as long as it lives.
+    """
+
+    def __init__(self) -> None:
+        self._name = uuid4().hex
+        self._states: dict[tuple[int, str], Any] = {}
+        _ALIVE[self._name] = self
+
+    def put(self, number: int, name: str, state: Any) -> None:
+        """Hold it, not a copy."""
+        self._states[number, name] = state
+
+    def take(self, number: int, name: str) -> Any:
+        """Give it away: a state that a step changes is not in memory twice."""
+        return self._states.pop((number, name), None)
+
+    pass_on = put
+
+    def drop(self, number: int) -> None:
+        """Forget what is left of a step."""
+        for key in [key for key in self._states if key[0] == number]:
+            del self._states[key]
+
+    def __reduce__(self) -> Any:
+        return _alive, (self._name,)
+
+
+_ALIVE: MutableMapping[str, Held] = WeakValueDictionary()
+
+
+def _alive(name: str) -> Held:
+    """The shelf of this process by its name. KeyError in another process, which must use Files."""
+    return _ALIVE[name]
+
+
+def read_state(place: Path) -> Any:
+    """State files are this program's own, in its own folder: pickle is safe there."""
+    with place.open("rb") as file:
+        return pickle.load(file)
+
+
+def write_state(place: Path, content: Any) -> None:
+    """Write beside and rename; straight to the file, for the bytes of a whole state would double memory."""
+    beside = place.with_name(f".{place.name}.{uuid4().hex}")
+    with beside.open("wb") as file:
+        pickle.dump(content, file, protocol=pickle.HIGHEST_PROTOCOL)
+    beside.replace(place)

@@ -1,0 +1,56 @@
+"""Shelves: what a step leaves, the next one takes, once where it stays in memory."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from pipelines.shelf import Files, Held, Shelf
+
+
+@pytest.fixture(params=["files", "held"])
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
+    return Files(tmp_path) if request.param == "files" else Held()
+
+
+def test_what_is_put_is_taken_by_number_and_name(shelf: Shelf) -> None:
+    shelf.put(1, "e/nord", [1])
+    shelf.put(1, "e/sud", [2])
+    shelf.put(2, "e/nord", [3])
+    assert [shelf.take(1, "e/sud"), shelf.take(2, "e/nord"), shelf.take(1, "e/nord")] == [[2], [3], [1]]
+    assert shelf.take(3, "e/nord") is None
+
+
+def test_a_step_that_is_over_leaves_nothing(shelf: Shelf) -> None:
+    for number in (1, 2):
+        shelf.put(number, "e", [number])
+    shelf.drop(1)
+    shelf.drop(1)
+    assert shelf.take(1, "e") is None
+    assert shelf.take(2, "e") == [2]
+
+
+def test_files_can_be_read_twice_and_by_a_pickled_shelf(tmp_path: Path) -> None:
+    shelf = Files(tmp_path)
+    shelf.put(1, "e", [1])
+    shelf.pass_on(1, "laid out", [2])
+    assert shelf.take(1, "e") == pickle.loads(pickle.dumps(shelf)).take(1, "e") == [1]
+    assert shelf.take(1, "laid out") is None
+
+
+def test_what_is_held_is_given_away_and_is_the_same_object() -> None:
+    shelf, state = Held(), [1]
+    shelf.put(1, "e", state)
+    shelf.pass_on(1, "laid out", state)
+    again = pickle.loads(pickle.dumps(shelf))
+    assert again.take(1, "e") is state
+    assert shelf.take(1, "e") is None
+    assert shelf.take(1, "laid out") is state
+
+
+def test_a_shelf_that_is_gone_is_not_found_again() -> None:
+    shelf = Held()
+    content = pickle.dumps(shelf)
+    del shelf
+    with pytest.raises(KeyError):
+        pickle.loads(content)
