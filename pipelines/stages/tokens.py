@@ -36,10 +36,12 @@ _WORD = np.uint64(WORD)
 
 
 class Tables(NamedTuple):
-    """Per code point: lower case and class. Then the word ids the apostrophe rules know."""
+    """Per code point: lower case and class. Per byte: the lower case of a plain letter, 0 for all else. Then
+    the word ids the apostrophe rules know."""
 
     lower: NDArray[np.uint32]
     kind: NDArray[np.uint8]
+    plain: NDArray[np.uint8]
     elisions: NDArray[np.uint64]
     whole: NDArray[np.uint64]
     contracted: NDArray[np.uint64]
@@ -76,9 +78,11 @@ def _tables() -> Tables:
     for character in _BREAKS:
         kind[ord(character)] = _BREAK
     kind[ord("[")] = _OPEN
+    plain = np.where(kind[:0x80] == _LETTER, lower[:0x80], 0).astype(np.uint8)
     return Tables(
         lower,
         kind,
+        np.concatenate([plain, np.zeros(0x80, np.uint8)]),
         np.array(sorted(feature_id(word) for word in ELISIONS), np.uint64),
         np.array(
             [feature_id(word) for word in ("aujourd", "hui", "aujourd'hui", "quelqu", "un", "quelqu'un")]
@@ -290,6 +294,13 @@ def _tokenise(
                 state = absorb(state, np.uint64(low))
                 length += 1
                 states[length & (_RING - 1)], codes[length & (_RING - 1)] = state, low
+                # Plain letters, which most of any text is, one after the other.
+                while place < end and tables.plain[raw[place]] != 0:
+                    low = np.int64(tables.plain[raw[place]])
+                    state = absorb(state, np.uint64(low))
+                    length += 1
+                    states[length & (_RING - 1)], codes[length & (_RING - 1)] = state, low
+                    place += 1
                 continue
             if kind == _APOSTROPHE and not in_chunk:
                 in_chunk = True  # an empty first piece, as in 'tis
