@@ -6,6 +6,19 @@ from typing import Any
 import pyarrow as pa
 
 
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The column in one piece; copied only where it is in several.
+
+    >>> one_array(pa.chunked_array([[1], [2]])).to_pylist()
+    [1, 2]
+    """
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
 def mapped(
     column: pa.Array | pa.ChunkedArray, value_of: Callable[[Any], object], to: pa.DataType
 ) -> pa.Array:
@@ -14,8 +27,6 @@ def mapped(
     >>> mapped(pa.array(["a", "b", "a"]), str.upper, pa.string()).to_pylist()
     ['A', 'B', 'A']
     """
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    encoded = column.dictionary_encode()
+    encoded = one_array(column).dictionary_encode()
     values = pa.array([value_of(value) for value in encoded.dictionary.to_pylist()], to)
     return values.take(encoded.indices)

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.schemas import FEATURE_TALLY
+from pipelines.columns import one_array
 from pipelines.stages.copies import division_id
 from pipelines.stages.mentions import Elsewhere, Fresh, Rows, count, fresh
 from pipelines.stages.understand import UNDERSTOOD
@@ -45,7 +46,7 @@ class Division:
             remembered = LAID_OUT.empty_table()
         understood = pa.concat_tables([remembered.select(UNDERSTOOD.names), new]).combine_chunks()
         paths, self.nodes = _paths(understood["perimeter"], name)
-        features = _one_array(understood["features"])
+        features = one_array(understood["features"])
         self.rows = Rows(
             bucket=understood["bucket"].to_numpy(),
             person=understood["person"].to_numpy(),
@@ -56,7 +57,7 @@ class Division:
             offsets=list_offsets(features),
         )
         known = Fresh(
-            _one_array(remembered["mention_depths"]).flatten().to_numpy(), remembered["row_depth"].to_numpy()
+            one_array(remembered["mention_depths"]).flatten().to_numpy(), remembered["row_depth"].to_numpy()
         )
         shared = _shared(understood["event_id"], name, elsewhere)
         self.marks: Fresh = fresh(self.rows, window=window, known=known, elsewhere=shared)
@@ -132,9 +133,7 @@ class _Nodes:
 def _paths(perimeters: pa.ChunkedArray, division: str) -> tuple[NDArray[np.int32], _Nodes]:
     """Node of each row at each depth, -1 below its own perimeter; numbers follow the paths' order."""
     nodes = _Nodes(division)
-    encoded = perimeters.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
+    encoded = one_array(perimeters).dictionary_encode()
     known = encoded.dictionary.to_pylist()
     chains = {path: nodes.chain(nodes.add(path)) for path in sorted(known)}
     depths = max((len(chain) for chain in chains.values()), default=1)
@@ -159,14 +158,6 @@ def _shared(event_ids: pa.ChunkedArray, division: str, elsewhere: pa.Table | Non
 
 def _canonical(rows: pa.Table) -> pa.Table:
     return rows.combine_chunks().sort_by([("bucket", "ascending"), ("event_id", "ascending")])
-
-
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
-    """The column in one piece."""
-    column = column.combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    return column
 
 
 def list_offsets(lists: pa.LargeListArray) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detectors.emergence import EmergenceScores
 from detectors.features import THEME
 from detectors.schemas import CANDIDATE, SUPPORT
+from pipelines.columns import one_array
 from pipelines.stages.division import Division, list_offsets
 from pipelines.stages.mentions import supporters
 from pipelines.stages.probe import PROBED
@@ -96,7 +97,7 @@ class Supports:
             "feature": np.repeat(np.array(features, np.uint64), sizes),
             "event_bucket": taken["bucket"],
             "event_perimeter": taken["perimeter"],
-            "themes": _themes(taken["features"].combine_chunks()),
+            "themes": _themes(one_array(taken["features"])),
         }
         support = [columns[name] if name in columns else taken[name] for name in SUPPORT.names]
         return pa.table(support, schema=SUPPORT)

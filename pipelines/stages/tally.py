@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from connectors.store.schemas import SCALE
 from detectors.features import THEME, feature_id
+from pipelines.columns import one_array
 from pipelines.stages.cells import COUNTS, Texts, sum_cells
 from pipelines.stages.division import list_offsets
 from pipelines.stages.mood import STRONGEST
@@ -49,11 +50,9 @@ def cells(rows: pa.Table) -> pa.Table:
     if (np.diff(buckets) < 0).any():
         # Copies of a day are told from the first one: their order must stay.
         rows = rows.take(pa.array(np.argsort(buckets, kind="stable")))
-    rows = rows.combine_chunks()
     nodes, paths = _levels(rows["perimeter"])
-    kinds = pc.binary_join_element_wise(rows["channel"], rows["voice"], "\n").combine_chunks()
-    kinds = kinds.dictionary_encode()
-    score, features = rows["score_e4"].combine_chunks(), rows["features"].combine_chunks()
+    kinds = one_array(pc.binary_join_element_wise(rows["channel"], rows["voice"], "\n")).dictionary_encode()
+    score, features = one_array(rows["score_e4"]), one_array(rows["features"])
     mood = np.clip(rows["sentiment"].to_numpy().astype(np.int64), -STRONGEST, STRONGEST)
     summed = sum_cells(
         Texts(
@@ -103,7 +102,7 @@ def open_cells(rows: pa.Table) -> pa.Table:
 
 def _levels(perimeters: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     """Number of each row's perimeter at each level below the root, -1 below its own; and their paths."""
-    encoded = perimeters.combine_chunks().dictionary_encode()
+    encoded = one_array(perimeters).dictionary_encode()
     known = [path.split("/") for path in encoded.dictionary.to_pylist()]
     deepest = max(len(steps) for steps in known)
     numbers: dict[str, int] = {}
