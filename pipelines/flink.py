@@ -14,7 +14,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ from pipelines.live.job import LiveJob
 from pipelines.live.machine import Taker
 from pipelines.live.messages import Message, Parcel, Station
 from pipelines.live.sinks import FolderSink
+from pipelines.live.state import EngineState
+from pipelines.live.watchdog import end_with_java
 from pipelines.replay import EMPTY, SLICE_ROWS, Replayed
 from pipelines.settings import Settings
 from pipelines.stages.explain import Telling
@@ -287,6 +289,7 @@ class _Follow(KeyedProcessFunction):  # type: ignore[misc]
         self._job = job
 
     def open(self, context: RuntimeContext) -> None:
+        end_with_java()
         self._position = context.get_state(ValueStateDescriptor("position", Types.STRING()))
         self._feed: Feed | None = None
 
@@ -319,6 +322,9 @@ class _Understand(ProcessFunction):  # type: ignore[misc]
     def __init__(self, job: LiveJob) -> None:
         self._job = job
 
+    def open(self, _context: RuntimeContext) -> None:
+        end_with_java()
+
     def process_element(
         self, parcel: Parcel, _context: ProcessFunction.Context
     ) -> Iterator[tuple[OutputTag, Message]]:
@@ -334,6 +340,7 @@ class _AtStation(KeyedProcessFunction):  # type: ignore[misc]
         self._station = station
 
     def open(self, context: RuntimeContext) -> None:
+        end_with_java()
         self._state = context.get_map_state(MapStateDescriptor("state", Types.STRING(), _BYTES))
         self._machines: dict[int, Taker] = {}
         self._awaited: set[int] = set()
@@ -367,34 +374,6 @@ class _AtStation(KeyedProcessFunction):  # type: ignore[misc]
     def _machine(self, shard: int) -> Taker:
         machine = self._machines.get(shard)
         if machine is None:
-            machine = self._job.machine(self._station, shard, _FlinkState(self._state))
+            machine = self._job.machine(self._station, shard, EngineState(self._state))
             self._machines[shard] = machine
         return machine
-
-
-class _FlinkState(MutableMapping[str, bytes]):
-    """State of the current key. Machines touch theirs only while they take a message."""
-
-    def __init__(self, state: Any) -> None:
-        self._state = state
-
-    def __getitem__(self, key: str) -> bytes:
-        value = self._state.get(key)
-        if value is None:
-            raise KeyError(key)
-        return bytes(value)
-
-    def __setitem__(self, key: str, value: bytes) -> None:
-        self._state.put(key, value)
-
-    def __delitem__(self, key: str) -> None:
-        self._state.remove(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._state.keys()))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def clear(self) -> None:
-        self._state.clear()

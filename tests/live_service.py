@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import psycopg
 
 from connectors.civil_days import civil_days
@@ -68,6 +69,14 @@ def until(true: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
+def runs(process: psutil.Process) -> bool:
+    """Whether a process has not ended; one that nobody asked for its exit code has."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Live:
     """A running `vigie live`, with what it said."""
 
@@ -94,6 +103,11 @@ class Live:
             return re.search(pattern, self.said) is not None
 
         until(said, f"{pattern!r} in:\n{self.said}")
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that it started, and those that they did."""
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
 
     def kill(self) -> None:
         """End it at once, as a crash would; nothing of it is told."""

@@ -12,7 +12,16 @@ from pipelines.plain import PlainEngine
 from pipelines.publish import publish
 from pipelines.settings import load_settings
 from pipelines.workspace import Workspace
-from tests.live_service import closed_until, commit, running, shows_all_closed, stored, until, write_settings
+from tests.live_service import (
+    closed_until,
+    commit,
+    running,
+    runs,
+    shows_all_closed,
+    stored,
+    until,
+    write_settings,
+)
 from tests.test_engines import PARIS, Rows, history
 from tests.test_live_machines import GRACE_S, LIVE, PAST, day_counted
 
@@ -69,7 +78,11 @@ def test_the_store_follows_the_log_through_a_stop_and_a_crash(
     with running(settings, *options) as live:
         live.wait_for("starting from /.*/run-000001/")
         told(parts[1])
+        left = live.children()
+        assert {"java", "bash"} <= {process.name() for process in left}
         live.kill()
+        # Its Java ends with it, and its workers with their Java.
+        until(lambda: not any(map(runs, left)), "the end of all it started")
     with running(settings, *options) as live:
         live.wait_for("ready: ")
         told(parts[2])

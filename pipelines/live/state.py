@@ -23,6 +23,34 @@ State = MutableMapping[str, bytes]
 """A map that the engine holds and brings back after a failure; a `dict` where nothing need survive."""
 
 
+class EngineState(MutableMapping[str, bytes]):
+    """A Flink MapState of the current key. Machines touch theirs only while they take a message."""
+
+    def __init__(self, state: Any) -> None:
+        self._state = state
+
+    def __getitem__(self, key: str) -> bytes:
+        value = self._state.get(key)
+        if value is None:
+            raise KeyError(key)
+        return bytes(value)
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self._state.put(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self._state.remove(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._state.keys()))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def clear(self) -> None:
+        self._state.clear()
+
+
 def put_large(state: State, key: str, content: bytes) -> None:
     """Keep a value of any size."""
     before, blocks = _blocks(state, key), -(-len(content) // BLOCK_BYTES)
