@@ -32,19 +32,29 @@ if TYPE_CHECKING:
     from connectors.log import LogWriter
     from connectors.store import Store
 
-RATES, QUICK_RATES = (1_000, 10_000), (500,)
+RATES, QUICK_RATES = (1_000, 10_500), (500,)
+"""Events a second; the last is somewhat more than is asked of it, SUSTAINED."""
 SECONDS, QUICK_SECONDS = 300, 30
 A_DAY_S = 10
 """Seconds of the wall's clock to a day of the log's."""
 PATIENCE_S = 900.0
-READY_S, CLOSE_S, RECOVERY_S, MEMORY_MIB = 30.0, 1.0, 20.0, 4096.0
+READY_S, SHOWN_S, CLOSE_S, RECOVERY_S, MEMORY_MIB = 30.0, 2.0, 1.0, 20.0, 4096.0
+SUSTAINED, GROWTH_S = 10_000, 1.0
+"""Events a second, and by how much closes may be later at the end of a run than at its beginning."""
 _MIB = 1 << 20
+_OPEN_TEXTS = (
+    "SELECT (bucket_at AT TIME ZONE 'UTC')::date, sum(texts)::bigint FROM vigie.open_tally "
+    "WHERE perimeter = division AND channel = '' AND theme = '' GROUP BY 1"
+)
+"""Events of each open day that the tallies count."""
 
 
 @dataclass(slots=True)
 class Measured:
     """One run. delays: seconds from the commit that closes a day to its signals in the store, in order.
 
+    shown: seconds from a commit until the open day's tallies count all of its events, or the day is closed.
+    ready, stored: seconds from the start until it said so, and until what the log held was in the store.
     recovery: seconds from the death of a worker until all that was committed by then is stored. memory: peak
     of all processes, in MiB, what they share counted once a process. state: MiB of the last checkpoint.
     """
@@ -53,10 +63,18 @@ class Measured:
     events: int = 0
     seconds: float = 0.0
     ready: float = 0.0
+    stored: float = 0.0
     recovery: float = 0.0
     memory: float = 0.0
     state: float = 0.0
     delays: list[float] = field(default_factory=list)
+    shown: list[float] = field(default_factory=list)
+
+    @property
+    def growth(self) -> float:
+        """By how many seconds closes were later in the last third of the run than in the first."""
+        first, last = _thirds(self.delays)
+        return last - first
 
 
 class Load:
@@ -70,6 +88,8 @@ class Load:
     ) -> None:
         self.closed: list[tuple[date, float]] = []
         """Days, and the monotonic time of the commit that closed each."""
+        self.commits: list[tuple[date, int, float]] = []
+        """Day of each commit's events, how many of that day there are by then, and its monotonic time."""
         self.events = 0
         self._writer = writer
         self._pool = events
@@ -95,6 +115,9 @@ class Load:
         }
         columns = [fresh.get(name, rows[name]) for name in rows.column_names]
         self._writer.append_live(pa.table(columns, schema=rows.schema), note={})
+        today, known = self._clock.date(), self.commits[-1][:2] if self.commits else (None, 0)
+        so_far = known[1] if known[0] == today else 0
+        self.commits.append((today, so_far + size, time.monotonic()))
         before, self._clock = self._clock, self._clock + step
         self._writer.heartbeat(self._clock)
         self.events += size
@@ -138,16 +161,26 @@ def measure(folder: Path, rate: int, seconds: int) -> Measured:
         workspace.open_store() as store,
         LogWriter(folder / "log", now=workspace.now) as writer,
     ):
-        found.ready = _ready(process, folder)
+        started = time.monotonic()
+        _until(lambda: b"ready: " in (folder / "said").read_bytes(), process, "ready")
+        found.ready = time.monotonic() - started
+        # What follows is how it keeps up, not how it catches up.
+        _until(lambda: store.run() is not None, process, "what the log holds to be stored")
+        found.stored = time.monotonic() - started
         load, peak = Load(writer, events, rate, begin, grace), _Peak(process.pid)
-        watcher = threading.Thread(target=_watch, args=(store, load, found, peak, stop := threading.Event()))
-        watcher.start()
+        stop = threading.Event()
+        watchers = [
+            threading.Thread(target=_watch, args=(store, load, found, peak, stop)),
+            threading.Thread(target=_watch_open, args=(folder, load, found, stop)),
+        ]
+        for watcher in watchers:
+            watcher.start()
         started = time.monotonic()
         for second in range(seconds):
             load.second()
             stop.wait(max(0.0, started + second + 1 - time.monotonic()))
         found.seconds = time.monotonic() - started
-        found.events = load.events
+        found.events, commits = load.events, len(load.commits)
         _until(lambda: len(found.delays) == len(load.closed), process, "the last day to be stored")
         worker = next(one for one in _family(process.pid) if "beam_boot" in " ".join(one.cmdline()))
         killed = time.monotonic()
@@ -158,7 +191,9 @@ def measure(folder: Path, rate: int, seconds: int) -> Measured:
         found.recovery = time.monotonic() - killed
         found.delays.pop()
         stop.set()
-        watcher.join()
+        for watcher in watchers:
+            watcher.join()
+        del found.shown[commits:]
         found.memory, found.state = peak.mib, _state_mib(folder / "live")
     return found
 
@@ -173,6 +208,20 @@ def _watch(store: "Store", load: Load, found: Measured, peak: "_Peak", stop: thr
             if run is None or run.closed_until.date() <= day:
                 break
             found.delays.append(time.monotonic() - committed)
+
+
+def _watch_open(folder: Path, load: Load, found: Measured, stop: threading.Event) -> None:
+    """Note for each commit when boards could show all of its events."""
+    with open_workspace(folder).open_store() as store:
+        while not stop.wait(0.05):
+            counted: dict[date, int] = dict(store.connection.execute(_OPEN_TEXTS).fetchall())
+            closed = store.run()
+            now = time.monotonic()
+            for day, so_far, committed in load.commits[len(found.shown) :]:
+                is_closed = closed is not None and closed.closed_until.date() > day
+                if not is_closed and counted.get(day, 0) < so_far:
+                    break
+                found.shown.append(now - committed)
 
 
 class _Peak:
@@ -218,13 +267,6 @@ def _live(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
             process.wait()
 
 
-def _ready(process: "subprocess.Popen[bytes]", folder: Path) -> float:
-    """Seconds from the start until the job follows the log, and then until what it holds is stored."""
-    started = time.monotonic()
-    _until(lambda: b"ready: " in (folder / "said").read_bytes(), process, "ready")
-    return time.monotonic() - started
-
-
 def _until(true: Callable[[], bool], process: "subprocess.Popen[bytes]", what: str) -> None:
     end, pause = time.monotonic() + PATIENCE_S, threading.Event()
     while not true():
@@ -251,19 +293,30 @@ def report(measured: list[Measured]) -> Report:
             "events/s": one.events / one.seconds,
             "seconds": one.seconds,
             "ready s": one.ready,
+            "history stored s": one.stored,
+            "shown p50 s": statistics.median(one.shown),
+            "shown p99 s": _p99(one.shown),
             "close p50 s": statistics.median(one.delays),
             "close p99 s": _p99(one.delays),
-            "first third s": statistics.mean(one.delays[: max(1, len(one.delays) // 3)]),
-            "last third s": statistics.mean(one.delays[-max(1, len(one.delays) // 3) :]),
+            "first third s": _thirds(one.delays)[0],
+            "last third s": _thirds(one.delays)[1],
             "recovery s": one.recovery,
             "state MiB": one.state,
             "memory MiB": one.memory,
         }
         for one in measured
     ]
+    fastest = measured[-1]
     figures = [
         Figure("live, ready", max(one.ready for one in measured), "s", READY_S, at_least=False),
+        Figure("live, tally shown, p99", _p99(measured[0].shown), "s", SHOWN_S, at_least=False),
         Figure("live, close stored, p99", _p99(measured[0].delays), "s", CLOSE_S, at_least=False),
+        *(
+            [Figure("live, sustained", fastest.events / fastest.seconds, "events/s", SUSTAINED)]
+            if fastest.rate >= SUSTAINED
+            else []
+        ),
+        Figure("live, closes later at its end", fastest.growth, "s", GROWTH_S, at_least=False),
         Figure("live, recovery", max(one.recovery for one in measured), "s", RECOVERY_S, at_least=False),
         Figure("live, memory", max(one.memory for one in measured), "MiB", MEMORY_MIB, at_least=False),
     ]
@@ -272,12 +325,19 @@ def report(measured: list[Measured]) -> Report:
         rows,
         figures,
         [
+            "shown: from a commit until the open day's tallies count all of its events. "
             f"A day of the log's clock lasts {A_DAY_S} s. close: from the commit that closes a day to its "
             "signals in the store. Lag grows where the last third's is above the first's.",
             "recovery: from the death of a worker until all that was committed then is stored. memory: "
             "vigie, Java, its Python worker and the built-in store.",
         ],
     )
+
+
+def _thirds(delays: list[float]) -> tuple[float, float]:
+    """Mean of the first and of the last third."""
+    size = max(1, len(delays) // 3)
+    return statistics.mean(delays[:size]), statistics.mean(delays[-size:])
 
 
 def _p99(delays: list[float]) -> float:
