@@ -46,13 +46,13 @@ class Way:
 
 def text_path(workspace: "Workspace", engine: Any) -> int:
     """Read, understand, tally at all levels, emergence, corroborate; gives the number of stories."""
-    from pipelines.replay import judged, make_plan
+    from pipelines.replay import SLICE_ROWS, judged, make_plan
     from pipelines.stages.corroborate import Corroboration, corroborate
 
     log, reader, stories = workspace.open_log(), workspace.reader(), Corroboration()
     with tempfile.TemporaryDirectory(prefix="vigie-replay-") as work:
         plan, _ = make_plan(log, workspace.settings, reader, work=Path(work))
-        for shard in judged(log.slices(max_rows=engine.slice_rows, zone=reader.zone), plan, engine):
+        for shard in judged(log.slices(max_rows=SLICE_ROWS, zone=reader.zone), plan, engine):
             corroborate([shard.found], stories, plan.detection)
     return len(stories.stories)
 

@@ -9,7 +9,6 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.flow import Shard, gather
-from pipelines.replay import SLICE_ROWS
 from pipelines.stages.copies import list_copies
 from pipelines.stages.division import Division
 from pipelines.stages.finds import Found
@@ -43,7 +42,6 @@ class BeamEngine:
         mode = "in_memory" if workers == 1 else "multi_processing"
         direct = [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
         self._options = [*direct, *options]
-        self.slice_rows = SLICE_ROWS
         chosen = PipelineOptions(self._options).get_all_options()
         self.in_process = chosen["direct_running_mode"] == "in_memory" and chosen["runner"] in _DIRECT
 

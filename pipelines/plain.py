@@ -10,8 +10,6 @@ from pipelines.flow import Shard, gather
 from pipelines.stages.copies import list_copies
 from pipelines.steps import Plan, Step, compare, judge_division, judge_root, lay_out, read_rows
 
-SLICE_ROWS = 16_384
-"""A slice costs little by itself where state stays in memory, and small ones need the least of it."""
 Rows = dict[str, list[pa.RecordBatch]]
 """Understood rows by division."""
 
@@ -20,7 +18,6 @@ class PlainEngine:
     """Runs a step in this process, one call after the other."""
 
     in_process = True
-    slice_rows = SLICE_ROWS
 
     def run(self, step: Step, plan: Plan) -> Shard:
         """What a slice of the log gives."""

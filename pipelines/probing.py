@@ -9,7 +9,7 @@ import pyarrow as pa
 from connectors.civil_days import day_of, midnight
 from connectors.log import EventLog
 from pipelines.flow import BATCH_ROWS
-from pipelines.replay import Engine, judged, make_plan
+from pipelines.replay import SLICE_ROWS, Engine, judged, make_plan
 from pipelines.settings import Settings
 from pipelines.stages.corroborate import Corroboration, Placed, corroborate
 from pipelines.stages.finding import Finding, Series
@@ -55,7 +55,7 @@ def probe_log(
     themes: Mapping[int, str],
     work: Path,
     until: int | None = None,
-    slice_rows: int | None = None,
+    slice_rows: int = SLICE_ROWS,
     batch_rows: int = BATCH_ROWS,
     progress: Callable[[int, int], None] | None = None,
     placed: list[Placed] | None = None,
@@ -69,8 +69,7 @@ def probe_log(
     series = [one for one in asked if isinstance(one, Series)]
     plan, _ = make_plan(log, settings, reader, work=work, batch_rows=batch_rows, probes=probes, until=until)
     after = midnight(day_of(plan.last_bucket + 1), reader.zone)
-    parts = log.slices(max_rows=slice_rows or engine.slice_rows, zone=reader.zone)
-    slices = [part for part in parts if part.start < after]
+    slices = [part for part in log.slices(max_rows=slice_rows, zone=reader.zone) if part.start < after]
     watched, found = Watch.new(plan.root, plan.detection, series), list[Finding]()
     tables, stories = [PROBED.empty_table()], Corroboration()
     for number, shard in enumerate(judged(slices, plan, engine, progress)):

@@ -29,23 +29,16 @@ from pipelines.stages.understand import Reader
 from pipelines.steps import Plan, Step, discard, keep_reader
 
 SLICE_ROWS = 65_536
-"""Rows of a slice where each costs something whatever its rows: memory follows the slice, not the log."""
+"""Rows of a slice: memory follows the slice, not the log."""
 EMPTY = "{}: the log holds no event yet; run `vigie ingest` first"
 """What to say of a log at a place."""
 
 
 class Engine(Protocol):
-    """Runs one step of a replay.
-
-    in_process: whether all of it runs in this process, and each part once. slice_rows: rows of a slice that
-    suit it.
-    """
+    """Runs one step of a replay. in_process: whether all of it runs in this process, and each part once."""
 
     @property
     def in_process(self) -> bool: ...
-
-    @property
-    def slice_rows(self) -> int: ...
 
     def run(self, step: Step, plan: Plan) -> Shard: ...
 
@@ -73,7 +66,7 @@ def replay(
     engine: Engine,
     *,
     work: Path,
-    slice_rows: int | None = None,
+    slice_rows: int = SLICE_ROWS,
     batch_rows: int = BATCH_ROWS,
     progress: Callable[[int, int], None] | None = None,
     begin: Callable[[Plan], Chronicle] = Chronicle.new,
@@ -82,14 +75,13 @@ def replay(
     """Run the stages over all closed buckets of the log.
 
     begin: gives the chronicle that takes in what is found.
-    work: an empty folder that the engine's workers reach; the caller removes it. slice_rows: what suits the
-    engine where None. progress: called with rows
+    work: an empty folder that the engine's workers reach; the caller removes it. progress: called with rows
     done and rows in all. seals: what erasures sealed, by default those of the log as it was opened.
     Raises LogError where the log holds no event.
     """
     plan, closed = make_plan(log, settings, reader, work=work, batch_rows=batch_rows)
     sealed = seals_of(log) if seals is None else seals
-    slices = log.slices(max_rows=slice_rows or engine.slice_rows, zone=reader.zone)
+    slices = log.slices(max_rows=slice_rows, zone=reader.zone)
     events, cells = 0, list[Path]()
     chronicle, themes = begin(plan), theme_names(telling)
     for number, shard in enumerate(judged(slices, plan, engine, progress)):

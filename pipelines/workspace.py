@@ -286,7 +286,7 @@ class Workspace:
         """
         from pipelines.chronicle import Chronicle
         from pipelines.flow import BATCH_ROWS
-        from pipelines.replay import replay
+        from pipelines.replay import SLICE_ROWS, replay
 
         log, telling = self.open_log(), self.telling()
         with tempfile.TemporaryDirectory(prefix="vigie-replay-") as work:
@@ -297,7 +297,7 @@ class Workspace:
                 telling,
                 engine,
                 work=Path(work),
-                slice_rows=slice_rows,
+                slice_rows=slice_rows or SLICE_ROWS,
                 batch_rows=batch_rows or BATCH_ROWS,
                 progress=progress,
                 begin=begin or Chronicle.new,

@@ -18,7 +18,6 @@ from pipelines.cli import app
 from pipelines.cli.options import Lang, language
 from pipelines.cli.reporting import INTERRUPTED, UNEXPECTED
 from pipelines.flow import BATCH_ROWS
-from pipelines.plain import PlainEngine
 from pipelines.replay import SLICE_ROWS
 
 DOCS = (Path(__file__).parents[1] / "docs" / "command-line.md").read_text("utf-8")
@@ -118,8 +117,7 @@ def test_the_documentation_gives_every_exit_code() -> None:
 
 def test_the_documentation_gives_the_sizes_in_force() -> None:
     replay = section("vigie replay")
-    sizes = f"{SLICE_ROWS} by default, {PlainEngine.slice_rows} with the engine plain"
-    assert f"| `--slice-rows N` | Events held in memory at a time; {sizes}. |" in replay
+    assert f"| `--slice-rows N` | Events held in memory at a time; {SLICE_ROWS} by default. |" in replay
     assert f"| `--batch-rows N` | Events understood at a time; {BATCH_ROWS} by default. |" in replay
 
 

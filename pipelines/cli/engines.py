@@ -80,7 +80,7 @@ class _Forthright:
     def __init__(self, engine: "Engine", *, hush: bool) -> None:
         self._engine = engine
         self._hush = hush
-        self.in_process, self.slice_rows = engine.in_process, engine.slice_rows
+        self.in_process = engine.in_process
 
     def run(self, step: "Step", plan: "Plan") -> "Shard":
         try:
