@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors._emergence_state import find as find_open
+
 SQUARED = 1 << 8
 """Unit of the squared idf of a quantised feature."""
 UNIT = 1 << 16
@@ -287,19 +289,40 @@ def quantise(state: State, constants: Constants, weights: Any, squared: Any, hin
 
 
 @njit(cache=True)
+def index(features: Any, capacity: int) -> Any:
+    """Table by open addressing of distinct features: their ids, and the row of each, -1 where none is."""
+    ids, rows = np.zeros(capacity, np.uint64), np.full(capacity, -1, np.int64)
+    for row in range(features.size):
+        place = find_open(ids, features[row])
+        ids[place], rows[place] = features[row], row
+    return ids, rows
+
+
+@njit(cache=True)
 def weigh(
-    places: Any, offsets: Any, levels: Any, weights: Any, squared: Any, hints: Any, log_odds: Any, known: Any
+    features: Any,
+    offsets: Any,
+    levels: Any,
+    table: Any,
+    weights: Any,
+    squared: Any,
+    hints: Any,
+    log_odds: Any,
+    known: Any,
 ) -> None:
     """Log-odds of each class in 1/UNIT, and how many features are known. Exact: sums are of integers.
 
-    A square root and a quotient are the only floats, and IEEE 754 leaves no choice in either.
+    table: `index` of the weights. Features are looked up one by one: most have no weight, and sorted ids
+    would take a search each. A square root and a quotient are the only floats, and IEEE 754 leaves no choice
+    in either.
     """
+    ids, rows = table
     for row in range(offsets.size - 1):
         size = np.int64(0)
         for number in range(log_odds.shape[1]):
             log_odds[row, number] = 0
         for entry in range(offsets[row], offsets[row + 1]):
-            place = places[entry]
+            place = rows[find_open(ids, features[entry])]
             if place < 0:
                 continue
             known[row] += 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from river.base import Classifier
 
 from detectors import _text_weights_kernel as kernel
+from detectors._emergence_state import capacity_for
 from detectors.features import feature_id
 
 Ids = NDArray[np.uint64]
@@ -59,9 +60,19 @@ class Quantised:
         """
         size = len(texts)
         log_odds, known = np.zeros((size, self.weights.shape[1]), np.int64), np.zeros(size, np.int64)
-        places = kernel.find(self.features, texts.features)
-        levels = _levels(texts, self.hints.shape[0] // 2)
-        kernel.weigh(places, texts.offsets, levels, self.weights, self.squared, self.hints, log_odds, known)
+        # Three times as large as it must be: what is not there is then told from the first look.
+        table = kernel.index(self.features, capacity_for(3 * self.features.size))
+        kernel.weigh(
+            texts.features,
+            texts.offsets,
+            _levels(texts, self.hints.shape[0] // 2),
+            table,
+            self.weights,
+            self.squared,
+            self.hints,
+            log_odds,
+            known,
+        )
         return log_odds, known
 
 
