@@ -9,6 +9,9 @@ import pyarrow.compute as pc
 
 VOICES = ("customer", "field")
 
+SUBJECT_MARK = "[Subject] "
+"""How the first line of a text begins that is the subject of a mail."""
+
 FLAG_HISTORY = 1
 """Loaded as history: admitted as of its own time."""
 FLAG_LATE = 2

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from connectors import files, mail_boxes
 from connectors.contract import Outcome, Parsed, Record, Rejected, SetAside, SourceFile
+from connectors.events import SUBJECT_MARK
 from connectors.mail_kinds import kind
 from connectors.mail_message import ParsedMail, address_of, body_text, display_name_of, parse_message, sent_at
 from connectors.mail_reply import visible
@@ -107,7 +108,7 @@ class Mail:
         sender = mail.first("from")
         names = f"{display_name_of(sender)} {(address_of(sender) or '').partition('@')[0]}"
         reply = visible(body_text(mail.body, encoding=self._settings.encoding), sender=names)
-        titled = f"[Subject] {subject}" if subject and self._settings.subject else ""
+        titled = f"{SUBJECT_MARK}{subject}" if subject and self._settings.subject else ""
         return "\n".join(part for part in (titled, reply) if part)
 
 

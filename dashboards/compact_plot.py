@@ -42,7 +42,7 @@ def compact_plot(
     parts = [
         judged_plot.hatching(),
         label(_LEFT, 24, title, _TEXT, INK, weight=600),
-        *_legend(words, withheld=withheld, ordinary=any(one.low is not None for one in days)),
+        *_legend(words, counts=counts, withheld=withheld, ordinary=any(one.low is not None for one in days)),
         *_values(scale, words, whole=counts),
         *_dates(time, words),
         *judged_plot.draw_band(days, time, scale),
@@ -53,8 +53,11 @@ def compact_plot(
     return document(parts, width=WIDTH, height=height, title=title)
 
 
-def _legend(words: Words, *, withheld: bool, ordinary: bool) -> Iterator[str]:
-    entries = [(TEXTS, words.observed), (judged_plot.BAND, words.usual if ordinary else words.expected)]
+def _legend(words: Words, *, counts: bool, withheld: bool, ordinary: bool) -> Iterator[str]:
+    entries = [
+        (TEXTS, words.counted if counts else words.observed),
+        (judged_plot.BAND, words.usual if ordinary else words.expected),
+    ]
     if withheld:
         entries.append((f"url(#{judged_plot.HATCHED})", words.few))
     x = float(_LEFT)

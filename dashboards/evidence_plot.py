@@ -59,7 +59,7 @@ def evidence_plot(
     counts = shape != "points"
     above = judged_plot.Scale(*judged_plot.value_range(days, least, counts=counts), top + _OBSERVED, top)
     ordinary = words.ordinary if any(one.low is not None for one in days) else words.expected
-    observed = [(TEXTS, words.observed), (judged_plot.BAND, ordinary)]
+    observed = [(TEXTS, words.counted if counts else words.observed), (judged_plot.BAND, ordinary)]
     if counts and any(one.withheld for one in days):
         observed.append((f"url(#{judged_plot.HATCHED})", words.withheld.format(least=least)))
     highest = max([1.0, *(one.evidence or 0.0 for one in days), *(one.threshold or 0.0 for one in days)])

@@ -11,7 +11,7 @@ SHAPES: Mapping[str, Shape] = {
     "blind_spot": "steps",
     "unusual_day": "bars",
 }
-"""How what is observed is drawn, by kind of signal; points where the kind is not here."""
+"""How what is observed is drawn, by kind of signal: counts are here, the others are points."""
 SHOWN_TIMES: Mapping[str, float] = {"score_drift": 10.0, "answers_without_text": 100.0}
 """Scores are shown out of ten, shares in hundredths."""
 UNITS: Mapping[str, Mapping[str, str]] = {
@@ -44,6 +44,7 @@ class Words:
     """What the picture of a signal's evidence says besides its titles, in one language."""
 
     observed: str
+    counted: str
     expected: str
     ordinary: str
     withheld: str
@@ -65,6 +66,7 @@ class Words:
 WORDS = {
     "fr": Words(
         observed="observé",
+        counted="observé, au moins",
         expected="attendu",
         ordinary="attendu, et l'ordinaire (90 %)",
         withheld="tu : moins de {least}, ou moins de {least} de plus",
@@ -79,6 +81,7 @@ WORDS = {
     ),
     "en": Words(
         observed="observed",
+        counted="observed, at least",
         expected="expected",
         ordinary="expected, and the ordinary (90%)",
         withheld="withheld: under {least}, or under {least} more",

@@ -76,12 +76,14 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
     alarm = (raised - _EPOCH).days
     at_alarm = next((row for row in rows if row["bucket"] == alarm), None)
     since = _EPOCH + timedelta(days=at_alarm["since"]) if at_alarm else date.fromisoformat(told["since"])
+    value = at_alarm["observed"] if at_alarm else signal["observed"]
     if rows:
         days = days_of_feature(
             rows, settings.stages.dispersion, since=since, min_authors=settings.stages.min_authors
         )
     else:
         shown = _first_alarm(probed.series, signal, alarm)
+        value = next((one.observed for one in shown if one.bucket == alarm), value)
         days = days_of_series(shown, probed.raised, since=since, min_authors=settings.stages.min_authors)
     grounds = Grounds(
         kind=signal["kind"],
@@ -89,7 +91,8 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
         place=place,
         since=since,
         raised=raised,
-        observed=at_alarm["observed"] if at_alarm else signal["observed"],
+        observed=signal["observed"],
+        value=value,
         expected=at_alarm["expected"] if at_alarm else signal["expected"],
         first_learned=days[0].day if days else None,
         evidence=signal["evidence"],

@@ -71,7 +71,8 @@ def test_replay_finds_what_was_planted(loaded: Loaded, shop: ModuleType) -> None
     (signal,) = replayed["signals"]
     assert (signal["perimeter"], signal["bucket"]) == ("mag/nord/lille", shop.PLANTED_DAYS[0].isoformat())
     assert "portillon bloqué" in signal["terms"]
-    assert signal["distinct_authors"] == len(signal["evidence_events"])
+    texts = len(signal["evidence_events"])
+    assert signal["distinct_authors"] == texts - texts % 5
     assert 8 <= signal["distinct_authors"] <= 16
 
 

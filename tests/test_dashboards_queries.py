@@ -50,7 +50,8 @@ def filled(store: Store, made: ModuleType, published_events: ModuleType) -> Stor
             status="open",
             dimension="trust",
             owning_function="logistics",
-            explanation='{"threshold": 9.5, "strongest_evidence": 12.0, "taught": '
+            explanation='{"threshold": 9.5, "strongest_evidence": 12.0, '
+            '"growth": [["2024-01-20", 6]], "taught": '
             '{"dismissed": 3, "confirmed": 0, "times": 4.0, "since": "2024-01-12"}}',
         )
         for number, kind in enumerate(KINDS, start=1)
@@ -68,6 +69,13 @@ def filled(store: Store, made: ModuleType, published_events: ModuleType) -> Stor
         made.proofs(*proofs),
         [published_events.tallies(events)],
         publication=publication,
+    )
+    today = made.RUN.closed_until
+    store.replace_open(
+        ["e/a"],
+        made.tallies(
+            made.tally("e/a", bucket=today.date(), bucket_at=today, channel="", voice="", texts=9, authors=9)
+        ),
     )
     account = Accounting(120, 100, 5, {"bounce": 5}, {"bad_date": 10})
     store.record_ingest("1", LATER, {"survey": account, "mail": account})

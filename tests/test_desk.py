@@ -26,7 +26,7 @@ from connectors.store import Store, open_store
 from dashboards.desk.app import Desk, make_app
 from dashboards.desk.pictures import Pictures
 from dashboards.desk.shown import Organisation
-from dashboards.desk.words import words_of
+from dashboards.desk.words import typeset, words_of
 
 BASE = "http://testserver"
 ORGANISATION = Organisation("Enseigne <&> fils", 3, {})
@@ -227,7 +227,7 @@ def test_unsubscribing_takes_one_post_and_a_get_only_asks(desk: Opened) -> None:
         # RFC 8058, section 3.2.
         done = desk.browser.post(end, data={"List-Unsubscribe": "One-Click"})
         assert done.status_code == 200
-        assert words_of("fr")["unsubscribe.done"] in unescape(done.text)
+        assert typeset(words_of("fr")["unsubscribe.done"], "fr") in unescape(done.text)
     assert [one.id for one in desk.subscriptions.in_force()] == [other]
 
 
@@ -329,7 +329,7 @@ def test_a_verdict_says_what_the_signal_was_about_and_the_page_what_it_taught(
     taught = {"dismissed": 3, "confirmed": 0, "times": 4.0, "since": "2024-03-12"}
     told(explained={"subjects": subjects, "taught": taught})
     page = unescape(desk.browser.get(desk.link(desk.subscribe())).text)
-    assert "Écarté 3 fois ici : il faut 4 fois plus de preuves depuis le 12/03/2024." in page
+    assert "Écarté 3 fois ici\u00a0: il faut 4 fois plus de preuves depuis le 12/03/2024." in page
     actions = Actions(store, Verdicts(tmp_path, alerts.SECRET))
     actions.act(f"{1:032x}", "dismiss", actor="Zoé", comment=None, via="command", now=alerts.NOW)
     with LogWriter(tmp_path, now=lambda: alerts.NOW) as log:

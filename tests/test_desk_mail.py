@@ -135,7 +135,7 @@ def test_an_alert_says_what_why_and_what_to_do(desk: Desk, made: ModuleType, ale
         ).as_bytes(),
         policy=policy.default,
     )
-    assert mail["Subject"] == "lille-2 : badge refusé (7 personnes)"
+    assert mail["Subject"] == "lille-2 : badge refusé (au moins 7 personnes)"
     assert mail["From"].addresses[0].addr_spec == "vigie@exemple.test"
     assert mail["Message-ID"] == f"<{'ab' * 16}@exemple.test>"
     assert mail["Auto-Submitted"] == "auto-generated"
@@ -151,7 +151,7 @@ def test_an_alert_says_what_why_and_what_to_do(desk: Desk, made: ModuleType, ale
         "facturation",
         "Abonnement de Direction Nord : nord, sud et les périmètres qu'ils contiennent, "
         "sur confiance (reconnaissance), aussitôt.",
-        "7 observé / 0,25 attendu",
+        "7 ou plus observé / 0,25 attendu",
     ):
         plain = re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", html)))
         assert said in text
@@ -172,7 +172,7 @@ def test_growth_follows_the_messages_before_it(desk: Desk, made: ModuleType, ale
     alerts.fill(desk.store, made, alerts.told_of(made, distinct_authors=28))
     kept = desk.subscribe(lang="en")
     sent = some(desk.compose(kept, 1, step=2))
-    assert sent.subject == "lille-2: badge refusé is growing (28 people)"
+    assert sent.subject == "lille-2: badge refusé is growing (at least 28 people)"
     assert "at least doubled" in sent.text
     earlier = [message_id("alert", kept.address_id, f"{1:032x}", str(step)) for step in (0, 1)]
     assert list(sent.follows) == earlier
@@ -226,7 +226,7 @@ def test_a_silence_has_no_people(desk: Desk, made: ModuleType, alerts: ModuleTyp
     sent = some(desk.compose(desk.subscribe(), 1))
     assert sent.subject == "lille-2 : badge refusé"
     assert "Aucun extrait ne peut être montré" in sent.text
-    assert "0 observé / 6,5 attendu (textes depuis le début du silence)" in sent.text
+    assert "moins de 3 observé / 6,5 attendu (textes depuis le début du silence)" in sent.text
 
 
 def test_reasons_in_words(alerts: ModuleType) -> None:

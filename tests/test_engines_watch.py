@@ -73,7 +73,7 @@ def test_the_changes_are_told_and_nothing_else(expected: Result) -> None:
         assert row["distinct_authors"] >= 4 or row["kind"] == "silence"
     (silence,) = (row for row in whole if row["kind"] == "silence")
     assert silence["label"] == "silence : e-mail"
-    assert silence["sentence_fr"].startswith("a : depuis le 8 mars, 0 texte par e-mail pour ")
+    assert silence["sentence_fr"].startswith("a : depuis le 8 mars, aucun texte par e-mail pour ")
 
 
 @pytest.mark.parametrize(

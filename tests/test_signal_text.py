@@ -23,6 +23,7 @@ def shown(
         "perimeter": "mag/lille",
         "bucket": date(2026, 3, 4),
         "status": "open",
+        "kind": "emergence",
         "state": "open",
         "retrospective": True,
         "distinct_authors": 7,

@@ -74,6 +74,7 @@ def support(events: list[Event]) -> dict[bytes, Mapping[str, Any]]:
         one["number"].to_bytes(16): {
             "position": 1000 + one["number"],
             "event_id": one["number"].to_bytes(16),
+            "bucket": BUCKET + max(one["day"], 0),
             "event_bucket": BUCKET + one["day"],
             "event_perimeter": one["perimeter"],
             "channel": one["channel"],
@@ -139,6 +140,9 @@ def test_a_signal_by_hand() -> None:
         event(2, channel="email", score=0.5),
         event(3, themes=[SMELL, DAMP]),
         event(4, "Odeur, mauvaise odeur de cave !", day=3, channel="email", themes=[]),
+        event(5, "Odeur de cave", day=3, themes=[]),
+        event(6, "Odeur de cave", day=4, themes=[]),
+        event(7, "Odeur de cave", day=5, themes=[]),  # too few more to be told
     ]
     signal = only(events)
     explanation = json.loads(signal.pop("explanation"))
@@ -156,24 +160,24 @@ def test_a_signal_by_hand() -> None:
         "stance": "none",
         "owning_function": "facilities",
         "tone": "complaint",
-        "observed": 4,
+        "observed": 6,
         "expected": 0.25,
         "evidence": 12.0,
-        "distinct_authors": 4,
+        "distinct_authors": 6,
         "min_authors": 3,
         "first_seen": occurred(events[0]),
-        "last_seen": occurred(events[3]),
+        "last_seen": occurred(events[5]),
         "status": "open",
         "retrospective": True,
         "mean_score": None,
-        "sentence_fr": "Lille Centre : depuis le 2 mars, 4 personnes se plaignent de « odeur de cave », "
-        "par e-mail et enquête (alerte du 4 mars : 4 pour 0,2 attendues).",
-        "sentence_en": "Lille Centre: since 2 March, 4 people complain of “odeur de cave”, "
-        "by e-mail and survey (alert of 4 March: 4 for 0.2 expected).",
+        "sentence_fr": "Lille Centre : depuis le 2 mars, au moins 6 personnes se plaignent de « odeur de "
+        "cave », par enquête et e-mail (alerte du 4 mars : au moins 6 pour 0,2 attendues).",
+        "sentence_en": "Lille Centre: since 2 March, at least 6 people complain of “odeur de cave”, "
+        "by survey and e-mail (alert of 4 March: at least 6 for 0.2 expected).",
         "settings_version": "v" * 32,
     }
     assert channels == {"email": None, "survey": None}
-    assert voices == {"customer": 4}
+    assert voices == {"customer": 6}
     assert explanation == {
         "terms": {"odeur": 12.0, "odeur de cave": 11.0, "Odeurs": 10.5},
         "threshold": 9.5,
@@ -183,6 +187,7 @@ def test_a_signal_by_hand() -> None:
         "since": "2026-03-02",
         "days_of_history": 90,
         "strongest_evidence": 13.0,
+        "growth": [["2026-03-04", 3], ["2026-03-08", 6]],
         "part_of": None,
         # The theme first, then the features by evidence.
         "subjects": [f"{feature:016x}" for feature in (SMELL, ODEUR, pair_id(ODEUR, CAVE))],
@@ -193,10 +198,10 @@ def test_a_signal_by_hand() -> None:
 @pytest.mark.parametrize(
     ("channels", "shown"),
     [
-        (["survey"] * 3 + ["email"] * 4, {"email": 4, "survey": 3}),
+        (["survey"] * 3 + ["email"] * 4, {"email": 3, "survey": 3}),
         (["survey"] * 2 + ["email"] * 4, {"email": None, "survey": None}),
         (["survey"] * 3 + ["email"] * 3 + ["letter"], {"email": None, "survey": None, "letter": None}),
-        (["survey"] * 5, {"survey": 5}),
+        (["survey"] * 7, {"survey": 6}),
     ],
 )
 @pytest.mark.parametrize("column", ["channel", "voice"])

@@ -205,7 +205,9 @@ def test_a_silence_is_told_though_nobody_carries_it() -> None:
     assert signal["tone"] == "mixed"
     assert signal["label"] == "silence : e-mail et courrier"
     # Observed and expected are those of the channel that fell silent first.
-    assert signal["sentence_fr"] == ("Lille Centre : depuis le 2 mars, 0 texte par e-mail pour 12 attendus.")
+    assert signal["sentence_fr"] == (
+        "Lille Centre : depuis le 2 mars, aucun texte par e-mail pour 12 attendus."
+    )
     # Nobody was seen: from the first silent midnight to the last day found, in Paris.
     assert signal["first_seen"] == datetime(2026, 3, 1, 23, tzinfo=UTC)
     assert signal["last_seen"] == datetime(2026, 3, 6, 23, tzinfo=UTC)

@@ -27,7 +27,8 @@ PLAIN = Change(
     raised=date(2026, 3, 14),
     observed=0.614,
     expected=0.825,
-    people=9,
+    people=10,
+    least=5,
     channel="",
     channels=[],
     theme="",
@@ -48,25 +49,28 @@ GOLDEN = [
     ),
     (
         replace(PLAIN, kind=MOOD, direction=UP),
-        ("ton qui s'améliore", "les textes se font plus contents (9 personnes)."),
-        ("tone improving", "Lille 2: since 1 March texts grow happier (9 people)."),
+        ("ton qui s'améliore", "les textes se font plus contents (au moins 10 personnes)."),
+        ("tone improving", "Lille 2: since 1 March texts grow happier (at least 10 people)."),
     ),
     (
         replace(PLAIN, kind=MOOD),
-        ("ton qui se dégrade", "les textes se font moins contents (9 personnes)."),
-        ("tone worsening", "Lille 2: since 1 March texts grow less happy (9 people)."),
+        ("ton qui se dégrade", "les textes se font moins contents (au moins 10 personnes)."),
+        ("tone worsening", "Lille 2: since 1 March texts grow less happy (at least 10 people)."),
     ),
     (
         replace(PLAIN, kind=GAP, direction=UP),
-        ("bonnes notes, textes mécontents", "9 personnes notent bien et écrivent du mal."),
-        ("good scores, unhappy texts", "Lille 2: since 1 March, 9 people score well and write ill of it."),
+        ("bonnes notes, textes mécontents", "au moins 10 personnes notent bien et écrivent du mal."),
+        (
+            "good scores, unhappy texts",
+            "Lille 2: since 1 March, at least 10 people score well and write ill of it.",
+        ),
     ),
     (
         replace(PLAIN, kind=GAP),
-        ("notes sévères, textes contents", "9 personnes notent sévèrement et écrivent du bien."),
+        ("notes sévères, textes contents", "au moins 10 personnes notent sévèrement et écrivent du bien."),
         (
             "severe scores, happy texts",
-            "Lille 2: since 1 March, 9 people score severely and write well of it.",
+            "Lille 2: since 1 March, at least 10 people score severely and write well of it.",
         ),
     ),
     (
@@ -100,32 +104,34 @@ GOLDEN = [
             channel="email",
             channels=["email", "field_note"],
         ),
-        ("silence : e-mail et notes de terrain", "3 textes par e-mail pour 14 attendus."),
+        ("silence : e-mail et notes de terrain", "moins de 5 textes par e-mail pour 14 attendus."),
         (
             "silence: e-mail and field note",
-            "Lille 2: since 1 March, 3 texts by e-mail for 14 expected.",
+            "Lille 2: since 1 March, fewer than 5 texts by e-mail for 14 expected.",
         ),
     ),
     (
         replace(PLAIN, kind=BLIND_SPOT, direction=UP, theme="Attente", observed=0.0, expected=7.04),
         (
             "angle mort du terrain : Attente",
-            "9 clients parlent de « Attente » ; le terrain, 0 fois pour 7,0 attendues.",
+            "au moins 10 clients parlent de « Attente » ; le terrain, pas une fois pour 7,0 attendues.",
         ),
         (
             "blind spot of the field: Attente",
-            "Lille 2: since 1 March, 9 customers mention “Attente”; the field, 0 times for 7.0 expected.",
+            "Lille 2: since 1 March, at least 10 customers mention “Attente”; "
+            "the field, not once for 7.0 expected.",
         ),
     ),
     (
         replace(PLAIN, kind=BLIND_SPOT, theme="Attente", observed=2.0, expected=0.05),
         (
             "angle mort des clients : Attente",
-            "9 agents parlent de « Attente » ; les clients, 2 fois pour <0,1 attendues.",
+            "au moins 10 agents parlent de « Attente » ; les clients, moins de 5 fois pour <0,1 attendues.",
         ),
         (
             "blind spot of customers: Attente",
-            "Lille 2: since 1 March, 9 agents mention “Attente”; customers, 2 times for <0.1 expected.",
+            "Lille 2: since 1 March, at least 10 agents mention “Attente”; "
+            "customers, fewer than 5 times for <0.1 expected.",
         ),
     ),
 ]
@@ -143,19 +149,19 @@ def test_an_unusual_day_says_what_moved(direction: int) -> None:
     day = replace(PLAIN, kind=UNUSUAL_DAY, direction=direction, moved=MOVED)
     assert told_fr(day) == (
         "journée inhabituelle",
-        "Lille 2 : journée inhabituelle le 14 mars : note moyenne 3,1/10 pour 8,0/10 attendus; "
-        "e-mail 15 pour 3,2 attendus; part sans texte 60 % pour 12 % attendus.",
+        "Lille 2 : journée inhabituelle le 14 mars : note moyenne 3,1/10 pour 8,0/10 attendus ; "
+        "e-mail au moins 15 pour 3,2 attendus ; part sans texte 60 % pour 12 % attendus.",
     )
     assert told_en(day) == (
         "unusual day",
         "Lille 2: unusual day on 14 March: mean score 3.1/10 for 8.0/10 expected; "
-        "e-mail 15 for 3.2 expected; share without text 60% for 12% expected.",
+        "e-mail at least 15 for 3.2 expected; share without text 60% for 12% expected.",
     )
 
 
 def test_the_tone_of_a_day_may_be_below_nothing() -> None:
     day = replace(PLAIN, kind=UNUSUAL_DAY, moved=[("mean mood", -0.416, -0.001), ("web_chat", 0.0, 4.0)])
-    assert told_fr(day)[1].endswith("ton des textes -0,42 pour 0,00 attendus; web chat 0 pour 4,0 attendus.")
+    assert told_fr(day)[1].endswith("ton des textes -0,42 pour 0,00 attendus ; web chat 0 pour 4,0 attendus.")
     assert told_en(day)[1].endswith("tone of the texts -0.42 for 0.00 expected; web chat 0 for 4.0 expected.")
 
 
@@ -166,7 +172,7 @@ def test_every_kind_and_direction_is_told() -> None:
     assert here | {(UNUSUAL_DAY, UP), (UNUSUAL_DAY, DOWN)} == directions
 
 
-def test_a_single_text_and_a_story_of_last_year() -> None:
+def test_few_texts_and_a_story_of_last_year() -> None:
     change = replace(
         PLAIN,
         kind=SILENCE,
@@ -177,5 +183,8 @@ def test_a_single_text_and_a_story_of_last_year() -> None:
         since=date(2025, 3, 31),
         raised=date(2026, 1, 19),
     )
-    assert told_fr(change)[1] == "Lille 2 : depuis le 31 mars 2025, 1 texte par e-mail pour 14 attendus."
-    assert told_en(change)[1] == "Lille 2: since 31 March 2025, 1 text by e-mail for 14 expected."
+    assert (
+        told_fr(change)[1]
+        == "Lille 2 : depuis le 31 mars 2025, moins de 5 textes par e-mail pour 14 attendus."
+    )
+    assert told_en(change)[1] == "Lille 2: since 31 March 2025, fewer than 5 texts by e-mail for 14 expected."

@@ -28,17 +28,17 @@ PLAIN = Facts(
     [
         (
             PLAIN,
-            "Lille 2 : depuis le 1er mars, 9 personnes se plaignent de « caisse, bip », par enquête, "
-            "e-mail et notes de terrain (alerte du 4 mars : 6 pour 0,4 attendues).",
-            "Lille 2: since 1 March, 9 people complain of “caisse, bip”, by survey, e-mail and "
-            "field note (alert of 4 March: 6 for 0.4 expected).",
+            "Lille 2 : depuis le 1er mars, au moins 9 personnes se plaignent de « caisse, bip », par "
+            "enquête, e-mail et notes de terrain (alerte du 4 mars : au moins 6 pour 0,4 attendues).",
+            "Lille 2: since 1 March, at least 9 people complain of “caisse, bip”, by survey, e-mail and "
+            "field note (alert of 4 March: at least 6 for 0.4 expected).",
         ),
         (
             replace(PLAIN, tone="praise", channels=["letter"], mean_score=0.95, expected=0.04, observed=5),
-            "Lille 2 : depuis le 1er mars, 9 personnes saluent « caisse, bip », par courrier "
-            "(alerte du 4 mars : 5 pour <0,1 attendues).",
-            "Lille 2: since 1 March, 9 people praise “caisse, bip”, by letter "
-            "(alert of 4 March: 5 for <0.1 expected).",
+            "Lille 2 : depuis le 1er mars, au moins 9 personnes saluent « caisse, bip », par courrier "
+            "(alerte du 4 mars : au moins 5 pour <0,1 attendues).",
+            "Lille 2: since 1 March, at least 9 people praise “caisse, bip”, by letter "
+            "(alert of 4 March: at least 5 for <0.1 expected).",
         ),
         (
             replace(
@@ -52,21 +52,21 @@ PLAIN = Facts(
                 field_first=True,
                 short_history=True,
             ),
-            "Lille 2 : depuis le 31 août, 9 personnes parlent de « caisse, bip », par réclamation "
-            "et web chat (alerte du 1er décembre : 6 pour 12 attendues). Le terrain l'a signalé avant "
-            "les clients. Leur note moyenne est haute : 7,0/10. Historique encore court "
+            "Lille 2 : depuis le 31 août, au moins 9 personnes parlent de « caisse, bip », par réclamation "
+            "et web chat (alerte du 1er décembre : au moins 6 pour 12 attendues). Le terrain l'a signalé "
+            "avant les clients. Leur note moyenne est haute : 7,0/10. Historique encore court "
             "ici : l'attendu s'appuie sur le périmètre au-dessus.",
-            "Lille 2: since 31 August, 9 people mention “caisse, bip”, by complaint and web chat "
-            "(alert of 1 December: 6 for 12 expected). Field teams said so before customers. Their mean "
-            "score is high: 7.0/10. History is still short here: "
+            "Lille 2: since 31 August, at least 9 people mention “caisse, bip”, by complaint and web chat "
+            "(alert of 1 December: at least 6 for 12 expected). Field teams said so before customers. "
+            "Their mean score is high: 7.0/10. History is still short here: "
             "the expected leans on the perimeter above.",
         ),
         (
             replace(PLAIN, channels=["email"], mean_score=0.69, expected=9.94, authors=12, observed=12),
-            "Lille 2 : depuis le 1er mars, 12 personnes se plaignent de « caisse, bip », par e-mail "
-            "(alerte du 4 mars : 12 pour 9,9 attendues).",
-            "Lille 2: since 1 March, 12 people complain of “caisse, bip”, by e-mail "
-            "(alert of 4 March: 12 for 9.9 expected).",
+            "Lille 2 : depuis le 1er mars, au moins 12 personnes se plaignent de « caisse, bip », par e-mail "
+            "(alerte du 4 mars : au moins 12 pour 9,9 attendues).",
+            "Lille 2: since 1 March, at least 12 people complain of “caisse, bip”, by e-mail "
+            "(alert of 4 March: at least 12 for 9.9 expected).",
         ),
     ],
 )

@@ -27,7 +27,8 @@ GROUNDS = Grounds(
     place="Lille",
     since=date(2026, 3, 1),
     raised=date(2026, 3, 14),
-    observed=9.0,
+    observed=5.0,
+    value=9.0,
     expected=0.42,
     first_learned=date(2025, 10, 1),
     evidence=12.3,
@@ -39,7 +40,7 @@ GROUNDS = Grounds(
 
 def test_why_in_french() -> None:
     assert why_fr(GROUNDS, "unused").whole == (
-        "Lille : du 1er mars au 14 mars, 9 personnes ont parlé de « badge », pour 0,4 attendues. "
+        "Lille : du 1er mars au 14 mars, au moins 5 personnes ont parlé de « badge », pour 0,4 attendues. "
         "L'attendu vient de 151 jours d'historique, du 1er octobre 2025 au 28 février 2026. "
         "Sans rien de neuf, la preuve n'irait si haut qu'une fois sur 220\u202f000 essais ; l'alerte part "
         "à une fois sur 18\u202f000. Avec 4 personnes de moins, il n'y aurait pas eu d'alerte ce jour-là. "
@@ -49,7 +50,7 @@ def test_why_in_french() -> None:
 
 def test_why_in_english() -> None:
     assert why_en(GROUNDS, "unused").whole == (
-        "Lille: from 1 March to 14 March, 9 people mentioned “badge”, for 0.4 expected. "
+        "Lille: from 1 March to 14 March, at least 5 people mentioned “badge”, for 0.4 expected. "
         "What is expected comes from 151 days of history, 1 October 2025 to 28 February 2026. "
         "With nothing new, evidence would go this high only once in 220,000 tests; the alert is set "
         "at once in 18,000. With 4 people fewer there would have been no alert that day. "
@@ -85,7 +86,7 @@ def test_what_would_have_cleared_a_signal_of_the_watch(
     kind: str, observed: float, expected: float, english: str
 ) -> None:
     grounds = replace(
-        GROUNDS, kind=kind, observed=observed, expected=expected, evidence=20.0, threshold=5.0, fewer=None
+        GROUNDS, kind=kind, value=observed, expected=expected, evidence=20.0, threshold=5.0, fewer=None
     )
     told = why_en(grounds, "It did.")
     assert told.subject == "It did."
@@ -101,7 +102,7 @@ def test_every_kind_of_the_watch_has_its_words() -> None:
 
 
 def test_evidence_at_the_threshold_is_cleared_where_it_stands() -> None:
-    assert enough_to_clear(replace(GROUNDS, kind=SCORE, evidence=5.0, threshold=5.0)) == GROUNDS.observed
+    assert enough_to_clear(replace(GROUNDS, kind=SCORE, evidence=5.0, threshold=5.0)) == GROUNDS.value
 
 
 def finding(bucket: int, since: int, size: float, observed: float, expected: float, kind: str) -> Finding:
@@ -141,10 +142,10 @@ def test_texts_and_mentions_add_up_over_the_episode_and_few_are_withheld() -> No
     ]
     days = days_of_series(shown, [shown[5]], since=day_of(3), min_authors=5)
     # Before the episode the expected of each day; then what is expected of fewer than five people, and
-    # fewer than five heard, are withheld, but for the alert's own; and so is what is fewer than five from it.
-    assert [one.observed for one in days] == [None, None, None, None, None, 4.0, 8.0]
+    # fewer than five heard, are withheld, be it the alert's own; and so is what is fewer than five from it.
+    assert [one.observed for one in days] == [None, None, None, None, None, None, 5.0]
     assert [one.expected for one in days] == [10.0, 8.0, 4.0, 9.0, 18.0, 27.0, 9.0]
-    assert [one.withheld for one in days] == [False, False, True, True, True, False, False]
+    assert [one.withheld for one in days] == [False, False, True, True, True, True, False]
     assert [one.evidence for one in days] == [None, None, None, None, None, 1.0, 1.0]
     assert {(one.low, one.high) for one in days} == {(None, None)}
 
@@ -154,7 +155,7 @@ def test_few_texts_of_an_ordinary_day_are_withheld() -> None:
         finding(day, day, size, size, 9.0, UNUSUAL_DAY) for day, size in enumerate([9.0, 4.0, 0.0, 30.0])
     ]
     days = days_of_series(shown, [shown[3]], since=day_of(3), min_authors=5)
-    assert [one.observed for one in days] == [9.0, None, 0.0, 30.0]
+    assert [one.observed for one in days] == [5.0, None, 0.0, 30.0]
     assert [one.evidence for one in days] == [1.0, None, 1.0, 1.0]
 
 
@@ -188,8 +189,9 @@ def test_people_add_up_over_the_episode_and_begin_anew_after_the_alert() -> None
         row(8, 7, 4, 5),
     ]
     days = days_of_feature(rows, 1.0, since=day_of(3), min_authors=5)
-    # Five on the third day and six at the alert would tell of one person: the alert's are told.
-    assert [one.observed for one in days] == [None, None, None, None, None, 6, None, 5]
+    # Five on the third day and six at the alert would tell of one person: the alert's are told,
+    # as the multiple of five that they are not under.
+    assert [one.observed for one in days] == [None, None, None, None, None, 5, None, 5]
     assert [one.writers for one in days] == [None, None, None, None, None, 40, None, 20]
     assert [one.withheld for one in days] == [False, False, True, True, True, False, True, False]
     assert [one.evidence is None for one in days] == [one.observed is None for one in days]
@@ -200,7 +202,7 @@ def test_people_add_up_over_the_episode_and_begin_anew_after_the_alert() -> None
 def test_one_text_is_one() -> None:
     """1 ln(1/4) + 3 = 1.61 is under 20/12 = 1.67, none at all, 4, is not."""
     grounds = replace(
-        GROUNDS, kind=SILENCE, observed=0.0, expected=4.0, evidence=12.0, threshold=5.0, fewer=None
+        GROUNDS, kind=SILENCE, value=0.0, expected=4.0, evidence=12.0, threshold=5.0, fewer=None
     )
     assert why_fr(grounds, "").cleared == "Avec environ 1 texte, il n'y aurait pas eu d'alerte."
     assert why_en(grounds, "").cleared == "With about 1 text there would have been no alert."

@@ -30,7 +30,7 @@ def signal_column(say: Say, lang: Lang) -> Column:
 def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
     """Signals of the chosen perimeter and below, the newest first, each with the way to its evidence."""
     raised, place, what = say("levé le", "raised"), say("périmètre", "perimeter"), say("signal", "signal")
-    kind, voices, people = say("nature", "kind"), say("voix", "voices"), say("auteurs", "authors")
+    kind, voices, people = say("nature", "kind"), say("voix", "voices"), say("auteurs ≥", "authors ≥")
     strength, status = say("force", "strength"), say("état", "state")
     return rows(
         look,
@@ -58,6 +58,30 @@ def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
             ),
             status: Column(width=80),
         },
+    )
+
+
+def open_days(say: Say) -> AnyPanel:
+    """Days that are not closed yet, of the division that the chosen perimeter is in, or of those below it."""
+    day, place, people = say("jour", "day"), say("périmètre", "perimeter"), say("personnes ≥", "people ≥")
+    return rows(
+        Look(
+            say("Aujourd'hui, provisoire", "Today so far, provisional"),
+            say(
+                "Jours qui ne sont pas encore clos, par division : au moins tant de personnes ont écrit, par paliers du "
+                "minimum. Le direct les tient à jour ; sans lui, ou sous deux fois le minimum, rien.",
+                "Days that are not closed yet, by division: at least so many people wrote, in steps of the minimum. The "
+                "live job keeps them; without it, or under twice the minimum, nothing.",
+            ),
+            decimals=0,
+        ),
+        f"""
+        SELECT at AS "{day}", name AS "{place}", persons AS "{people}"
+        FROM vigie_boards.open_day JOIN vigie_boards.perimeter ON path = perimeter
+        WHERE {WITHIN} OR starts_with(${{perimeter:sqlstring}}, perimeter || '/')
+        ORDER BY at DESC, persons DESC, name LIMIT 100
+        """,
+        {day: Column(unit="dateTimeAsLocalNoDateIfToday", width=110), people: Column(width=110, decimals=0)},
     )
 
 

@@ -252,7 +252,7 @@ def _open(say: Say, lang: Lang) -> AnyPanel:
         say("sans texte depuis", "no text for"),
         say("fonction", "function"),
     )
-    delay, people = say("texte → alerte", "text → alert"), say("auteurs", "authors")
+    delay, people = say("texte → alerte", "text → alert"), say("auteurs ≥", "authors ≥")
 
     return rows(
         Look(

@@ -10,7 +10,7 @@ from dashboards.board import (
     perimeter_variable,
     voice_variable,
 )
-from dashboards.boards._shared import MEANS, MOOD_STEPS, SCORE_STEPS, footer, signal_list
+from dashboards.boards._shared import MEANS, MOOD_STEPS, SCORE_STEPS, footer, open_days, signal_list
 from dashboards.boards.watch import signals_raised
 from dashboards.panels import AnyPanel, Column, Look, band, bars, number, rows, series
 from dashboards.words import CHANNELS, DIMENSIONS, POLARITIES, STANCES, Lang, Say, speaker, spelled
@@ -39,7 +39,7 @@ def board(lang: Lang) -> Board:
         annotations=[signals_raised(say, lang)],
         rows=[
             Row(4, _figures(say)),
-            Row(9, [(_volume(say), 12), (_channels(say), 12)]),
+            Row(9, [(_volume(say), 9), (open_days(say), 6), (_channels(say), 9)]),
             Row(9, [(_dimensions(say), 12), (_stances(say), 12)]),
             Row(9, [(_moods(say), 12), (_polarities(say), 12)]),
             Row(11, [(_below(say, lang), 14), (_themes(say, lang), 10)]),

@@ -64,8 +64,11 @@ def _sentence(say: Say, lang: Lang) -> AnyPanel:
 def _figures(say: Say) -> list[tuple[AnyPanel, int]]:
     figures = [
         (
-            say("Auteurs distincts", "Distinct authors"),
-            say("Ceux qui le portent.", "Those who carry it."),
+            say("Auteurs distincts, au moins", "Distinct authors, at least"),
+            say(
+                "Ceux qui le portent, arrondis au multiple inférieur du minimum.",
+                "Those who carry it, rounded down to a multiple of the minimum.",
+            ),
             "short",
             0,
             "distinct_authors",
@@ -105,19 +108,19 @@ def _figures(say: Say) -> list[tuple[AnyPanel, int]]:
 
 
 def _growth(say: Say) -> AnyPanel:
-    texts = say("textes", "texts")
+    people = say("auteurs, au moins", "authors, at least")
     return series(
         Look(
             say("Comment il a grandi", "How it grew"),
             say(
-                "Textes qui le portent, par paliers d'au moins le minimum d'auteurs ; pour les émergences.",
-                "Texts that carry it, in steps of at least the minimum of authors; for emergences.",
+                "Auteurs distincts qui le portent, par paliers du minimum ; pour les émergences.",
+                "Distinct authors who carry it, in steps of the minimum; for emergences.",
             ),
             decimals=0,
             low=0,
         ),
         f"""
-        SELECT at AS time, max(events)::float8 AS "{texts}" FROM vigie_boards.signal_growth WHERE {THIS}
+        SELECT at AS time, max(people)::float8 AS "{people}" FROM vigie_boards.signal_growth WHERE {THIS}
         GROUP BY at ORDER BY at
         """,
     )
@@ -129,8 +132,10 @@ def _compared(say: Say) -> AnyPanel:
         Look(
             say("Observé contre attendu", "Observed against expected"),
             say(
-                "À l'alerte, dans l'unité de sa nature : auteurs pour une émergence.",
-                "When raised, in the unit of its kind: authors for an emergence.",
+                "À l'alerte, dans l'unité de sa nature : auteurs pour une émergence. Un nombre observé est arrondi au "
+                "multiple inférieur du minimum.",
+                "When raised, in the unit of its kind: authors for an emergence. An observed count is rounded down to "
+                "a multiple of the minimum.",
             ),
             decimals=2,
             low=0,

@@ -1,7 +1,7 @@
 """Watch: what is open now, what comes in against what was expected, how fresh it is."""
 
 from dashboards.board import HERE, WITHIN, Annotation, Board, Row, dimension_variable, perimeter_variable
-from dashboards.boards._shared import MEANS, MOOD_STEPS, SCORE_STEPS, footer, last_of, signal_list
+from dashboards.boards._shared import MEANS, MOOD_STEPS, SCORE_STEPS, footer, last_of, open_days, signal_list
 from dashboards.panels import GREEN, ORANGE, RED, AnyPanel, Column, Look, band, bars, number, rows, series
 from dashboards.words import CHANNELS, DIMENSIONS, Lang, Say, speaker, spelled
 
@@ -43,7 +43,7 @@ def board(lang: Lang) -> Board:
                     )
                 ],
             ),
-            Row(8, [(_daily(say), 12), (_channels(say), 12)]),
+            Row(8, [(_daily(say), 9), (open_days(say), 6), (_channels(say), 9)]),
             Row(8, [(_open_by_dimension(say), 6), (_moods(say), 10), (_freshness(say), 8)]),
             footer(say),
         ],

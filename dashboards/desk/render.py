@@ -5,15 +5,29 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from dashboards.desk.words import typeset
 
 _FONTS = ("Roboto-Regular.ttf", "Roboto-Medium.ttf", "Roboto-Bold.ttf")
 _FONT = "Roboto"
 
 
+@pass_context
+def _typeset(context: Context, value: Any) -> Any:
+    """Words that stand in a page; what is markup stays as it is."""
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    if not plain or "w" not in context or not str(context.name).endswith(".html"):
+        return value
+    return typeset(value, context["w"].lang)
+
+
 @cache
 def _templates() -> Environment:
     return Environment(
+        finalize=_typeset,
         loader=PackageLoader("dashboards.desk", "templates"),
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,

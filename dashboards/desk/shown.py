@@ -12,7 +12,7 @@ from connectors.alerts.excerpts import may_be_quoted, most_telling
 from connectors.alerts.plan import may_be_shown
 from connectors.alerts.subscription import Subscription
 from dashboards.desk.words import Words
-from dashboards.evidence_words import SHOWN_TIMES, UNITS
+from dashboards.evidence_words import SHAPES, SHOWN_TIMES, UNITS
 from dashboards.taught_words import taught_words
 
 _BILLION = 9
@@ -41,9 +41,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A signal in words. people: None for a silence, which nobody writes. facts: label and value of each.
+    """A signal in words. people: at least so many, None for a silence, which nobody writes.
 
-    taught: what verdicts about the like of it taught; empty of none.
+    facts: label and value of each. taught: what verdicts about the like of it taught; empty of none.
     """
 
     signal_id: str
@@ -118,8 +118,8 @@ def show(
         kind_word=words.of("kinds", signal["kind"]),
         raised=words.date(signal["bucket"]),
         people=people,
-        people_word=words["person" if people == 1 else "people"],
-        observed=words.number(times * signal["observed"]),
+        people_word=words["people"],
+        observed=_observed(signal, times, words),
         expected=words.number(times * signal["expected"]),
         unit=UNITS[words.lang][signal["kind"]],
         seen="" if silent else words.fill("seen", words.date(signal["last_seen"].astimezone(zone))),
@@ -150,11 +150,19 @@ def name_of(perimeter: str, names: Mapping[str, str]) -> str:
 
 
 def counts(groups: Mapping[str, int | None], least: int, words: Words) -> str:
-    """Channels with their people, `enquête 12, e-mail 5`; no count where one is under the minimum."""
+    """Channels with their people, `enquête 10 ou plus`; no count where one is under the minimum."""
     told = {words.of("channel_names", name): count for name, count in groups.items()}
     if any(count is None or count < least for count in told.values()):
         return words.fill("withheld", ", ".join(told), least)
-    return ", ".join(f"{name} {count}" for name, count in told.items())
+    return ", ".join(f"{name} {words.fill('or_more', count)}" for name, count in told.items())
+
+
+def _observed(signal: Row, times: float, words: Words) -> str:
+    """A count as the multiple of the minimum that it is not under; a mean as it is."""
+    value = signal["observed"]
+    if signal["kind"] not in SHAPES:
+        return words.number(times * value)
+    return words.fill("or_more", words.number(value)) if value else words.fill("below", signal["min_authors"])
 
 
 def _facts(signal: Row, organisation: Organisation, words: Words, least: int) -> "Sequence[tuple[str, str]]":

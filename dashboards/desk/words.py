@@ -1,5 +1,6 @@
 """The words of mails and pages, a file for each language."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 LANGUAGES = ("fr", "en")
+_NO_BREAK = "\u00a0"
+_BEFORE_MARKS = re.compile(" (?=[:;?!»%])|(?<=«) ")
 
 
 class Words:
@@ -50,6 +53,17 @@ class Words:
             return f"<0{self['decimal']}1"
         written = f"{value:.0f}" if value == round(value) or abs(value) >= 100 else f"{value:.2g}"
         return written.replace(".", self["decimal"])
+
+
+def typeset(text: str, lang: str) -> str:
+    """A text whose French marks do not part from their words at the end of a line.
+
+    >>> typeset("Nord : « badge » ?", "fr")
+    'Nord\\xa0: «\\xa0badge\\xa0»\\xa0?'
+    >>> typeset("Nord : ?", "en")
+    'Nord : ?'
+    """
+    return _BEFORE_MARKS.sub(_NO_BREAK, text) if lang == "fr" else text
 
 
 @cache

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipelines.cli.audit_words import words
+from dashboards.evidence_words import SHAPES
+from pipelines.cli.audit_words import figure, words
 from pipelines.cli.explain_plot import draw
 from pipelines.cli.options import Lang
 from pipelines.cli.output import minute, print_table, shown
@@ -65,7 +66,15 @@ def sections_of(
     ]
     if derived is not None:
         sections.append(budget_section(derived.budget, lang))
-    sections.append(days_section(why.days, why.signal["min_authors"], lang, until=why.grounds.raised))
+    sections.append(
+        days_section(
+            why.days,
+            why.signal["min_authors"],
+            lang,
+            until=why.grounds.raised,
+            counted=why.grounds.kind in SHAPES,
+        )
+    )
     if derived is not None:
         sections += [_merges(why, derived, names, lang), _attribution(derived, names, lang)]
     sections += [_told(trail, lang), _done(trail, lang)]
@@ -103,21 +112,26 @@ def budget_section(budget: "Budget", lang: Lang) -> "Section":
 
     unknown = words("unknown", lang)
     rows = [
-        (words("false_alerts", lang), f"{budget.false_alerts:g}"),
-        (words("share", lang), f"{budget.share:.0%}"),
-        (words("tests", lang), f"{budget.tests:,.0f}"),
-        (words("stories", lang), unknown if budget.stories is None else f"{budget.stories:.3g}"),
-        (words("slope", lang), f"{budget.slope:.2f}"),
-        (words("calibrated", lang), unknown if budget.calibrated is None else f"{budget.calibrated:.2f}"),
-        (words("bound", lang), f"{budget.bound:.2f}"),
-        *([(words("taught", lang), f"{budget.taught:+.2f}")] if budget.taught else []),
-        (words("chosen_urgent" if budget.urgent else "chosen", lang), f"{budget.threshold:.2f}"),
+        (words("false_alerts", lang), figure(budget.false_alerts, "g", lang)),
+        (words("share", lang), figure(budget.share, ".0%", lang)),
+        (words("tests", lang), figure(budget.tests, ",.0f", lang)),
+        (words("stories", lang), unknown if budget.stories is None else figure(budget.stories, ".3g", lang)),
+        (words("slope", lang), figure(budget.slope, ".2f", lang)),
+        (
+            words("calibrated", lang),
+            unknown if budget.calibrated is None else figure(budget.calibrated, ".2f", lang),
+        ),
+        (words("bound", lang), figure(budget.bound, ".2f", lang)),
+        *([(words("taught", lang), figure(budget.taught, "+.2f", lang))] if budget.taught else []),
+        (words("chosen_urgent" if budget.urgent else "chosen", lang), figure(budget.threshold, ".2f", lang)),
     ]
     return Section(words("budget", lang), headings=("", ""), rows=rows)
 
 
-def days_section(days: "Sequence[JudgedDay]", least: int, lang: Lang, *, until: Any) -> "Section":
-    """What was known day by day, up to a day."""
+def days_section(
+    days: "Sequence[JudgedDay]", least: int, lang: Lang, *, until: Any, counted: bool
+) -> "Section":
+    """What was known day by day, up to a day. counted: whether what was observed is at least so many."""
     from dashboards.report import Section
 
     listed = [one for one in days if one.day <= until][-_LISTED_DAYS:]
@@ -129,17 +143,20 @@ def days_section(days: "Sequence[JudgedDay]", least: int, lang: Lang, *, until: 
             if one.withheld
             else ""
             if one.observed is None
-            else f"{one.observed:.3g}",
-            "" if one.writers is None else f"{one.writers}",
-            f"{one.expected:.3g}",
-            "" if one.low is None or one.high is None else f"{one.low:.3g} - {one.high:.3g}",
-            "" if one.evidence is None else f"{one.evidence:.1f}",
-            f"{one.threshold:.1f}",
+            else ("≥\u00a0" if counted else "") + figure(one.observed, ".3g", lang),
+            "" if one.writers is None else f"≥\u00a0{one.writers}",
+            figure(one.expected, ".3g", lang),
+            ""
+            if one.low is None or one.high is None
+            else f"{figure(one.low, '.3g', lang)} - {figure(one.high, '.3g', lang)}",
+            "" if one.evidence is None else figure(one.evidence, ".1f", lang),
+            figure(one.threshold, ".1f", lang),
             words("alert", lang) if one.raised else "",
         )
         for one in listed
     ]
-    note = [words("withheld_note", lang, least=least)] if any(one.withheld for one in listed) else []
+    note = [words("days_note", lang, least=least)] if counted else []
+    note += [words("withheld_note", lang, least=least)] if any(one.withheld for one in listed) else []
     return Section(words("days", lang), note, (*(words(name, lang) for name in names), ""), rows)
 
 
@@ -179,16 +196,26 @@ def _judged(
         yield words("baseline", lang), words("span", lang, first=grounds.first_learned, last=until)
     if derived is not None:
         yield words("history", lang), str(derived.history)
-        yield words("rate", lang), f"{derived.rate:.3g}"
+        yield words("rate", lang), figure(derived.rate, ".3g", lang)
         if derived.wider is not None:
-            yield words("wider", lang), f"{derived.wider:.3g}"
-        yield words("season", lang), f"{derived.season:.3g}"
-    yield words("observed", lang), f"{grounds.observed:.3g}"
-    yield words("expected", lang), f"{grounds.expected:.3g}"
-    yield words("evidence", lang), words("ln", lang, value=f"{grounds.evidence:.2f}")
-    yield words("threshold", lang), words("ln", lang, value=f"{grounds.threshold:.2f}")
+            yield words("wider", lang), figure(derived.wider, ".3g", lang)
+        yield words("season", lang), figure(derived.season, ".3g", lang)
+    yield words("observed", lang), _observed(why, lang)
+    yield words("expected", lang), figure(grounds.expected, ".3g", lang)
+    yield words("evidence", lang), words("ln", lang, value=figure(grounds.evidence, ".2f", lang))
+    yield words("threshold", lang), words("ln", lang, value=figure(grounds.threshold, ".2f", lang))
     if grounds.fewer is not None:
-        yield words("clear", lang), words("fewer", lang, fewer=grounds.fewer)
+        key = "one_fewer" if grounds.fewer == 1 else "fewer"
+        yield words("clear", lang), words(key, lang, fewer=grounds.fewer)
+
+
+def _observed(why: "Why", lang: Lang) -> str:
+    value = why.grounds.observed
+    if why.grounds.kind not in SHAPES:
+        return figure(value, ".3g", lang)
+    if not value:
+        return words("under", lang, least=why.signal["min_authors"])
+    return words("at_least", lang, count=figure(value, ".0f", lang))
 
 
 def _merges(why: "Why", derived: "Derivation", names: Mapping[str, str], lang: Lang) -> "Section":
@@ -200,8 +227,8 @@ def _merges(why: "Why", derived: "Derivation", names: Mapping[str, str], lang: L
             words(when, lang),
             one.term or "?",
             name_of(one.perimeter, names),
-            f"{one.evidence:.1f}",
-            f"{one.threshold:.1f}",
+            figure(one.evidence, ".1f", lang),
+            figure(one.threshold, ".1f", lang),
         )
         for when, several in (("birth", derived.born), ("later", derived.grown))
         for one in several
@@ -240,7 +267,7 @@ def _told(trail: Trail, lang: Lang) -> "Section":
             one["subscriber"],
             one["channel"],
             minute(one["decided_at"]),
-            str(one["people"]),
+            f"≥\u00a0{one['people']}" if one["people"] else "",
             words(f"held_{one['held']}" if one["state"] is None else f"state_{one['state']}", lang)
             + (f" {minute(one['settled_at'])}" if one["settled_at"] else ""),
         )

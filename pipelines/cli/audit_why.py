@@ -108,7 +108,7 @@ def why_not(
     if answer.day is not None and answer.budget is not None:
         least = workspace.settings.privacy.min_authors
         sections = [
-            days_section(answer.days, least, tongue, until=day),
+            days_section(answer.days, least, tongue, until=day, counted=True),
             budget_section(answer.budget, tongue),
         ]
     sections.append(ground_section(ground, tongue))

@@ -21,12 +21,19 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "season": ("facteur de saison", "season's factor"),
     "history": ("jours d'historique du périmètre", "days of history of the perimeter"),
     "observed": ("observé", "observed"),
+    "days_note": (
+        "Les nombres de personnes et de textes sont des minimums, par paliers de {least}.",
+        "Numbers of people and texts are lower bounds, in steps of {least}.",
+    ),
     "expected": ("attendu", "expected"),
     "evidence": ("preuve", "evidence"),
     "threshold": ("seuil", "threshold"),
     "ln": ("{value} (logarithme naturel)", "{value} (natural logarithm)"),
     "clear": ("sans alerte avec", "no alert with"),
-    "fewer": ("{fewer} personne(s) de moins", "{fewer} fewer people"),
+    "one_fewer": ("une personne de moins", "one person fewer"),
+    "fewer": ("{fewer} personnes de moins", "{fewer} people fewer"),
+    "at_least": ("au moins {count}", "at least {count}"),
+    "under": ("moins de {least}", "fewer than {least}"),
     "budget": ("Le budget, et le seuil qui en vient", "The budget, and the threshold that comes from it"),
     "false_alerts": ("fausses alertes par périmètre et par an", "false alerts a perimeter and year"),
     "share": ("part qu'en dépense ce type de signal", "share of it that this kind may spend"),
@@ -162,6 +169,18 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "is_told": ("C'est dit : c'est le signal {id}, à {owner}.", "It is told: it is signal {id}, at {owner}."),
 }
 """Key to French and English."""
+
+
+def figure(value: float, form: str, lang: Lang) -> str:
+    """A number in a format of Python's, with the marks of the language.
+
+    >>> [figure(1234.5, ",.1f", lang) for lang in Lang], [figure(0.25, ".0%", lang) for lang in Lang]
+    (['1\u202f234,5', '1,234.5'], ['25\xa0%', '25%'])
+    """
+    written = f"{value:{form}}"
+    if lang is Lang.EN:
+        return written
+    return written.translate({ord(","): "\u202f", ord("."): ","}).replace("%", "\u00a0%")
 
 
 def words(key: str, lang: Lang, **values: object) -> str:

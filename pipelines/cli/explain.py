@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connectors.errors import StoreError
+from dashboards.evidence_words import SHAPES
 from pipelines.cli.explain_plot import AFTER, draw
 from pipelines.cli.options import (
     DEFAULT_SETTINGS,
@@ -20,7 +21,7 @@ from pipelines.cli.options import (
     open_workspace,
 )
 from pipelines.cli.output import notice, print_json, print_table, progress, shown, warn
-from pipelines.cli.signal_text import counts_text, name_of
+from pipelines.cli.signal_text import counts_text, name_of, observed_text
 from pipelines.cli.signals import has_store, pick
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _print(why: "Why", names: Mapping[str, str], lang: Lang) -> None:
     typer.echo()
     print_table({"": "left", " ": "wrap"}, _figures(why))
     days = [one for one in why.days if one.day <= why.grounds.raised][-_LISTED_DAYS:]
-    _print_days(days)
+    _print_days(days, counted=why.grounds.kind in SHAPES)
     if any(one.withheld for one in days):
         least = why.signal["min_authors"]
         notice(f"withheld: under {least}, or under {least} more than what is told of the same episode")
@@ -130,9 +131,9 @@ def _figures(why: "Why") -> list[tuple[str, str]]:
         ("id", signal["signal_id"]),
         ("judged", f"“{grounds.term}” at {grounds.place} ({signal['explanation']['judged_at']})"),
         ("from, to", f"{grounds.since} to {grounds.raised}, the day of the alert"),
-        ("then", f"{grounds.observed:.3g} observed, {grounds.expected:.2g} expected"),
+        ("then", f"{observed_text(signal)} observed, {grounds.expected:.2g} expected"),
         ("evidence", f"{grounds.evidence:.1f}, threshold {grounds.threshold:.1f} (natural logarithms)"),
-        ("people", f"{signal['distinct_authors']} so far"),
+        ("people", f"at least {signal['distinct_authors']} so far"),
     ]
     if grounds.channels:
         figures.append(("channels", counts_text(grounds.channels, signal["min_authors"])))
@@ -145,7 +146,9 @@ def _figures(why: "Why") -> list[tuple[str, str]]:
     return figures
 
 
-def _print_days(days: "Sequence[JudgedDay]") -> None:
+def _print_days(days: "Sequence[JudgedDay]", *, counted: bool) -> None:
+    """counted: whether what was observed is at least so many."""
+    least = "≥ " if counted else ""
     print_table(
         {
             "day": "left",
@@ -157,8 +160,8 @@ def _print_days(days: "Sequence[JudgedDay]") -> None:
         [
             (
                 f"{one.day}",
-                "withheld" if one.withheld else "" if one.observed is None else f"{one.observed:.3g}",
-                "" if one.writers is None else f"{one.writers}",
+                "withheld" if one.withheld else "" if one.observed is None else f"{least}{one.observed:.3g}",
+                "" if one.writers is None else f"≥ {one.writers}",
                 f"{one.expected:.3g}",
                 "" if one.low is None or one.high is None else f"{one.low:.3g} to {one.high:.3g}",
                 "" if one.evidence is None else f"{one.evidence:.1f}",

@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from dashboards.evidence_words import SHAPES
 from dashboards.taught_words import taught_words
 from pipelines.cli.options import Lang
 from pipelines.cli.output import minute, notice, plural, print_table, shown
@@ -37,7 +38,7 @@ def print_signals(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], l
                     f"{row['bucket']:%Y-%m-%d}",
                     name_of(row["perimeter"], names),
                     f"{row['label']}\n{row[f'sentence_{lang}']}\n",
-                    str(row["distinct_authors"]),
+                    f"≥ {row['distinct_authors']}" if row["distinct_authors"] else "",
                     row.get("state", ""),
                     row["signal_id"][:ID_LENGTH],
                 )
@@ -96,7 +97,8 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
         ),
         (
             "people",
-            f"{row['distinct_authors']}; on that day {row['observed']:.3g}, {row['expected']:.2g} expected",
+            f"at least {row['distinct_authors']}; on that day {observed_text(row)}, "
+            f"{row['expected']:.2g} expected",
         ),
         ("seen", f"{minute(row['first_seen'])} to {minute(row['last_seen'])}"),
         ("evidence", f"{row['evidence']:.1f}, threshold {explanation['threshold']:.1f} (natural logarithms)"),
@@ -117,7 +119,14 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
 
 
 def counts_text(counts: Mapping[str, int | None], min_authors: int) -> str:
-    """`survey 12, email 5`; where one count is too small to be told, none is."""
+    """`survey ≥ 10, email ≥ 5`; where one count is too small to be told, none is."""
     if any(count is None for count in counts.values()):
         return f"{', '.join(counts)} (one of them under {min_authors} people: counts are withheld)"
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
+    return ", ".join(f"{name} ≥ {count}" for name, count in counts.items())
+
+
+def observed_text(signal: Mapping[str, Any]) -> str:
+    """What a signal observed when it was raised: a count is told as at least so many, a mean as it is."""
+    if signal["kind"] not in SHAPES:
+        return f"{signal['observed']:.3g}"
+    return f"at least {signal['observed']:.0f}" if signal["observed"] else f"under {signal['min_authors']}"

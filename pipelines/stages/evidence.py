@@ -1,8 +1,15 @@
-"""The events that carry a signal: who speaks, and what of it may be shown."""
+"""The events that carry a signal: who speaks, and what of it may be shown.
+
+A signal is shown as it was when its crowd had last grown by the minimum, and numbers of people are rounded
+down to its multiples: whatever is taken from whatever, and whenever, nothing is left or the minimum at least.
+"""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
+
+from connectors.events import SUBJECT_MARK
 
 EXCERPT_LENGTH = 280
 
@@ -18,13 +25,15 @@ def evidence_of(
     terms: Sequence[str],
     least: int,
 ) -> list[dict[str, Any]]:
-    """EVIDENCE of a signal. texts: the events with their texts, by id; least: minimum of distinct authors.
+    """EVIDENCE of a signal. rows: those of the state that is shown. texts: the events with their texts, by
+    id; least: minimum of distinct authors.
 
-    Channel, voice and perimeter are withheld where rows could be counted into groups under the minimum.
+    Channel, voice and perimeter are withheld where rows could be counted into groups under the minimum. The
+    excerpts of a voice are those of the state in which it last grew by the minimum.
     """
     channels, voices = shares(rows, "channel"), shares(rows, "voice")
     places = shares(rows, "event_perimeter")
-    excerpts = _excerpts(rows, texts, terms, voices, least)
+    excerpts = _excerpts(rows, texts, terms, least)
     return [
         {
             "signal_id": signal_id,
@@ -40,13 +49,59 @@ def evidence_of(
 
 
 def crowd(rows: Sequence[Row], least: int) -> dict[str, Any]:
-    """The columns of SIGNAL that count who speaks."""
+    """The columns of SIGNAL that count who speaks. rows: those of the state that is shown."""
     return {
         "channels": json.dumps(_shown(shares(rows, "channel"), least)),
         "voices": json.dumps(_shown(shares(rows, "voice"), least)),
-        "distinct_authors": distinct_authors(rows),
+        "distinct_authors": people_told(rows, least),
         "min_authors": least,
     }
+
+
+def at_least(count: float, least: int) -> int:
+    """The multiple of the minimum that a count is not under: what is shown of it.
+
+    >>> [at_least(count, 5) for count in (4, 5, 9, 10)]
+    [0, 5, 5, 10]
+    """
+    return int(count) // least * least
+
+
+def people_told(rows: Sequence[Row], least: int) -> int:
+    """How many people at least a signal is said to come from.
+
+    A voice of fewer than the minimum is heard beside one that has it, and not counted: else excerpts, which
+    are of the others alone, would give its size away.
+    """
+    voices = shares(rows, "voice")
+    loud = [row for row in rows if voices[row["voice"]] >= least]
+    return at_least(distinct_authors(loud or rows), least)
+
+
+def growth(rows: Sequence[Row], least: int) -> list[int]:
+    """The buckets in which a crowd had grown by the minimum since the one before, from when it had that many.
+
+    rows: each with the `bucket` from which it carries the signal, so that later rows change no earlier step.
+    """
+    steps: list[int] = []
+    people: set[int] = set()
+    counted = 0
+    for bucket, members in groupby(sorted(rows, key=_bucket), key=_bucket):
+        people.update(row["person"] for row in members)
+        if len(people) >= counted + least:
+            steps.append(bucket)
+            counted = len(people)
+    return steps
+
+
+def until_last_step(rows: Sequence[Row], least: int) -> list[Row]:
+    """Of the rows of a signal those that are shown: up to the last bucket of its growth."""
+    last = max(growth(rows, least), default=None)
+    return [] if last is None else [row for row in rows if row["bucket"] <= last]
+
+
+def _bucket(row: Row) -> int:
+    return int(row["bucket"])
 
 
 def distinct_authors(rows: Iterable[Row]) -> int:
@@ -66,7 +121,8 @@ def shares(rows: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
 
 def _shown(shares: Mapping[str, int], min_authors: int) -> dict[str, int | None]:
     """Counts where every one is large enough: one hidden alone could be found by subtraction."""
-    return {name: size if _all_enough(shares, min_authors) else None for name, size in shares.items()}
+    enough = _all_enough(shares, min_authors)
+    return {name: at_least(size, min_authors) if enough else None for name, size in shares.items()}
 
 
 def _all_enough(shares: Mapping[str, int], min_authors: int) -> bool:
@@ -74,18 +130,13 @@ def _all_enough(shares: Mapping[str, int], min_authors: int) -> bool:
 
 
 def _excerpts(
-    rows: Sequence[Mapping[str, Any]],
-    texts: Mapping[bytes, Mapping[str, Any]],
-    terms: Sequence[str],
-    voices: Mapping[str, int],
-    min_authors: int,
+    rows: Sequence[Row], texts: Mapping[bytes, Row], terms: Sequence[str], min_authors: int
 ) -> dict[bytes, str]:
     """Redacted excerpts of the voices with enough authors, around the signal's terms."""
-    return {
-        row["event_id"]: excerpt(texts[row["event_id"]]["text"], terms)
-        for row in rows
-        if voices[row["voice"]] >= min_authors
-    }
+    quoted: list[Row] = []
+    for voice in shares(rows, "voice"):
+        quoted += until_last_step([row for row in rows if row["voice"] == voice], min_authors)
+    return {row["event_id"]: excerpt(texts[row["event_id"]]["text"], terms) for row in quoted}
 
 
 def excerpt(text: str, terms: Sequence[str]) -> str:
@@ -93,7 +144,12 @@ def excerpt(text: str, terms: Sequence[str]) -> str:
 
     >>> excerpt("Bonjour, la caisse automatique ne marche pas.", ["caisse automatique"])
     'Bonjour, la caisse automatique ne marche pas.'
+    >>> excerpt("[Subject] Colis\\nIl n'est pas là.", [])
+    "Colis — Il n'est pas là."
     """
+    if text.startswith(SUBJECT_MARK):
+        subject, _, rest = text.removeprefix(SUBJECT_MARK).partition("\n")
+        text = f"{subject} — {rest}" if rest.strip() else subject
     flat = " ".join(text.split())
     if len(flat) <= EXCERPT_LENGTH:
         return flat

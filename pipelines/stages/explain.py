@@ -17,7 +17,17 @@ from connectors.store.schemas import EVIDENCE, SIGNAL
 from pipelines.lexicon import Theme
 from pipelines.stages.clauses import Said, said_of, tone_of
 from pipelines.stages.corroborate import KIND, Story
-from pipelines.stages.evidence import crowd, distinct_authors, evidence_of, shares
+from pipelines.stages.evidence import (
+    Row,
+    at_least,
+    crowd,
+    distinct_authors,
+    evidence_of,
+    growth,
+    people_told,
+    shares,
+    until_last_step,
+)
 from pipelines.stages.teaching import NO_WEIGHTS, ThresholdWeights, feature_subject
 from pipelines.stages.terms import label, spelled
 from pipelines.stages.understand import Reader
@@ -79,22 +89,27 @@ def explain(
     live_from: datetime | None,
     weights: ThresholdWeights = NO_WEIGHTS,
 ) -> Signals:
-    """Turn stories into signals. last_bucket: the last closed one.
+    """Turn stories into signals, each as it was when its crowd had last grown by the minimum.
+
+    last_bucket: the last closed one.
 
     live_from: when the log's live part begins; what was raised before is retrospective. weights: what was
     taught, for the bucket that comes next.
     """
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
-    told = worth_telling(stories, telling.min_authors)
-    positions = np.unique([row["position"] for story in told for row in story.support.values()])
+    told = [
+        (story, until_last_step(list(story.support.values()), telling.min_authors))
+        for story in worth_telling(stories, telling.min_authors)
+    ]
+    positions = np.unique([row["position"] for _, rows in told for row in rows])
     events = take(positions.astype(np.int64))
-    for story in told:
-        mine = np.sort([row["position"] for row in story.support.values()])
+    for story, rows in told:
+        mine = np.sort([row["position"] for row in rows])
         texts = events.take(pa.array(np.searchsorted(positions, mine)))
-        signal, rows = _signal(story, texts, telling, last_bucket, live_from, weights)
+        signal, shown = _signal(story, rows, texts, telling, last_bucket, live_from, weights)
         signals.append(signal)
-        evidence.extend(rows)
+        evidence.extend(shown)
     return Signals.of(signals, evidence)
 
 
@@ -105,14 +120,15 @@ def worth_telling(stories: Sequence[Story], min_authors: int) -> list[Story]:
 
 def _signal(
     story: Story,
+    rows: Sequence[Row],
     events: pa.Table,
     telling: Telling,
     last_bucket: int,
     live_from: datetime | None,
     weights: ThresholdWeights,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    rows = list(story.support.values())
-    authors = distinct_authors(rows)
+    """rows: those of the story that are shown; events: the same with their texts."""
+    observed = at_least(story.born.observed, telling.min_authors)
     texts = {event["event_id"]: event for event in events.to_pylist()}
     spellings = spelled(events, story.features, telling.reader)
     scores = [row["score_e4"] for row in rows if row["score_e4"] is not None]
@@ -127,9 +143,9 @@ def _signal(
     facts = Facts(
         place=telling.names.get(story.owner, story.owner.rpartition("/")[2]),
         label=", ".join(terms),
-        authors=authors,
+        authors=people_told(rows, telling.min_authors),
         raised=day,
-        observed=story.born.observed,
+        observed=observed,
         expected=story.born.expected,
         since=seen[0].astimezone(ZoneInfo(telling.reader.zone)).date(),
         channels=list(shares(rows, "channel")),
@@ -152,7 +168,7 @@ def _signal(
         "stance": theme.stance if theme else None,
         "owning_function": theme.function if theme else None,
         "tone": facts.tone,
-        "observed": float(story.born.observed),
+        "observed": float(observed),
         "expected": story.born.expected,
         "evidence": story.born.evidence,
         **crowd(rows, telling.min_authors),
@@ -165,13 +181,14 @@ def _signal(
         "sentence_en": sentence_en(facts),
         "settings_version": telling.settings_version,
         "explanation": json.dumps(
-            _explanation(story, spellings, telling, theme, weights), ensure_ascii=False, sort_keys=True
+            _explanation(story, rows, spellings, telling, theme, weights), ensure_ascii=False, sort_keys=True
         ),
     }, evidence_of(story.story_id, story.owner, rows, texts, terms, telling.min_authors)
 
 
 def _explanation(
     story: Story,
+    rows: Sequence[Row],
     spellings: Mapping[int, str],
     telling: Telling,
     theme: Theme | None,
@@ -191,6 +208,13 @@ def _explanation(
         "since": day_of(story.born.since).isoformat(),
         "days_of_history": story.born.history,
         "strongest_evidence": story.evidence,
+        "growth": [
+            [
+                day_of(bucket).isoformat(),
+                people_told([row for row in rows if row["bucket"] <= bucket], telling.min_authors),
+            ]
+            for bucket in growth(rows, telling.min_authors)
+        ],
         "part_of": story.part_of,
         "subjects": subjects,
         "taught": taught(story.owner, KIND, subjects, weights),

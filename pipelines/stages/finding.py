@@ -15,6 +15,8 @@ SILENCE, BLIND_SPOT, UNUSUAL_DAY = "silence", "blind_spot", "unusual_day"
 KINDS = (SCORE, MOOD, GAP, NO_TEXT, SILENCE, BLIND_SPOT, UNUSUAL_DAY)
 SUMMED = (SILENCE, BLIND_SPOT)
 """Kinds whose counts add up over an episode."""
+COUNTS = (*SUMMED, UNUSUAL_DAY)
+"""Kinds whose observed is a number of texts or mentions."""
 UP, DOWN = 1, -1
 DIRECTIONS = {UP: "up", DOWN: "down", 0: ""}
 """Names of directions. 0: of a series that is asked for and did not move yet."""

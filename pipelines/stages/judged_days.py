@@ -1,7 +1,8 @@
 """What was judged of one feature or series, as days that can be shown: observed, expected, evidence.
 
 Nothing is told of fewer people than the minimum, and no two counts of an episode differ by fewer: what was
-added between two days is then a crowd too, or nothing.
+added between two days is then a crowd too, or nothing. Told counts are rounded down to its multiples, as
+those of signals are, and the last told stands until the next, for counts of an episode only grow.
 """
 
 import math
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from connectors.civil_days import day_of
+from pipelines.stages.evidence import at_least
 from pipelines.stages.finding import SUMMED, UNUSUAL_DAY, Finding
 
 ORDINARY = 0.95
@@ -28,7 +30,8 @@ class JudgedDay:
     began, and so is what was expected of them; outside the episode there is the expected alone, of that day.
     Means, shares and the texts of an unusual day are those of the day.
 
-    observed: None where there was nothing to observe, or where it is withheld. writers: people who wrote at
+    observed: None where there was nothing to observe, or where it is withheld; a count of at least so many.
+    writers: people who wrote at
     all, None for a signal of the watch. low, high: where the ordinary lies. evidence, threshold: natural
     logarithms, evidence at least 0, None where it would give away what is withheld. raised: whether that was
     an alert. withheld: whether too few people stand behind it.
@@ -66,10 +69,33 @@ def days_of_feature(
         [row["flagged"] for row in heard],
         least=min_authors,
     )
+    shown = _last_told(
+        [(row["observed"], writers) for row, writers in zip(heard, wrote, strict=True)],
+        [row["since"] for row in heard],
+        told,
+        least=min_authors,
+    )
     return [
-        _day_of_feature(row, dispersion, running=runs, writers=writers if tells else None)
-        for row, writers, runs, tells in zip(heard, wrote, running, told, strict=True)
+        _day_of_feature(row, dispersion, counts, running=runs, evidence=tells)
+        for row, counts, runs, tells in zip(heard, shown, running, told, strict=True)
     ]
+
+
+def _last_told(
+    counts: Sequence[Sequence[float]], episodes: Sequence[int], told: Sequence[bool], *, least: int
+) -> list[Sequence[int] | None]:
+    """What is shown of each day's counts: those told last in its episode, rounded; None where none was.
+
+    >>> _last_told([[5], [7], [11], [2]], [1, 1, 1, 2], [True, False, True, False], least=5)
+    [[5], [5], [10], None]
+    """
+    last: dict[int, Sequence[int]] = {}
+    shown: list[Sequence[int] | None] = []
+    for count, episode, tells in zip(counts, episodes, told, strict=True):
+        if tells:
+            last[episode] = [at_least(one, least) for one in count]
+        shown.append(last.get(episode))
+    return shown
 
 
 def _writers(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
@@ -78,22 +104,22 @@ def _writers(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _day_of_feature(
-    row: Mapping[str, Any], dispersion: float, *, running: bool, writers: int | None
+    row: Mapping[str, Any], dispersion: float, counts: Sequence[int] | None, *, running: bool, evidence: bool
 ) -> JudgedDay:
-    """writers: None where what was observed is not told."""
-    told = writers is not None
+    """counts: people and writers that are shown. evidence: whether it gives nothing else away."""
     low, high = band(row["expected"], dispersion) if running else (None, None)
+    people, writers = counts if running and counts is not None else (None, None)
     return JudgedDay(
         day=day_of(row["bucket"]),
-        observed=row["observed"] if told else None,
+        observed=people,
         writers=writers,
         expected=row["expected"] if running else row["rate"] * row["exposure"],
         low=low,
         high=high,
-        evidence=max(0.0, row["evidence"]) if told else None,
+        evidence=max(0.0, row["evidence"]) if evidence else None,
         threshold=row["threshold"],
         raised=row["flagged"],
-        withheld=running and not told,
+        withheld=running and people is None,
     )
 
 
@@ -167,11 +193,24 @@ def _so_far(
         alerts,
         least=min_authors,
     )
+    tellable = [tells and not 0 < one.observed < min_authors for one, tells in zip(shown, told, strict=True)]
+    counts = _last_told(
+        [(one.observed,) for one in shown], [one.since for one in shown], tellable, least=min_authors
+    )
     return [
-        _day(one, one.observed if tells else None, one.expected, alert, withheld=not tells, evidence=tells)
+        _day(
+            one,
+            None if count is None else count[0],
+            one.expected,
+            alert,
+            withheld=count is None,
+            evidence=tells,
+        )
         if runs
         else _day(one, None, _added(one, before), alert, withheld=False, evidence=False)
-        for before, one, runs, alert, tells in zip([None, *shown], shown, running, alerts, told, strict=False)
+        for before, one, runs, alert, tells, count in zip(
+            [None, *shown], shown, running, alerts, told, counts, strict=False
+        )
     ]
 
 
@@ -184,10 +223,9 @@ def _added(one: Finding, before: Finding | None) -> float:
 def _alone(one: Finding, before: Finding | None, raised: bool, *, min_authors: int) -> JudgedDay:
     """What a bucket alone observed: a mean of its values, or the texts of an unusual day."""
     if one.kind == UNUSUAL_DAY:
-        told = raised or not 0 < one.observed < min_authors
-        return _day(
-            one, one.observed if told else None, one.expected, raised, withheld=not told, evidence=told
-        )
+        told = not 0 < one.observed < min_authors
+        observed = at_least(one.observed, min_authors) if told else None
+        return _day(one, observed, one.expected, raised, withheld=not told, evidence=told or raised)
     values, total = one.size, one.observed * one.size
     if before is not None and before.since == one.since:
         values, total = values - before.size, total - before.observed * before.size

@@ -16,10 +16,19 @@ from connectors.store.schemas import SCALE
 from pipelines.lexicon import Theme
 from pipelines.stages.corroborate import Story, within
 from pipelines.stages.episodes import Episode
-from pipelines.stages.evidence import Row, crowd, distinct_authors, evidence_of
+from pipelines.stages.evidence import (
+    Row,
+    at_least,
+    crowd,
+    distinct_authors,
+    evidence_of,
+    people_told,
+    until_last_step,
+)
 from pipelines.stages.explain import Signals, Telling, status, taught, worth_telling
 from pipelines.stages.finding import (
     BLIND_SPOT,
+    COUNTS,
     DIRECTIONS,
     DOWN,
     GAP,
@@ -33,6 +42,7 @@ from pipelines.stages.finding import (
 from pipelines.stages.mood import STRONGEST
 from pipelines.stages.teaching import NO_WEIGHTS, ThresholdWeights, series_subject
 from pipelines.stages.understand import understand
+from pipelines.stages.watch_days import VALUES
 from pipelines.stages.watch_wording import Change, told_en, told_fr
 
 EventsOf = Callable[[int, int], Iterator[pa.RecordBatch]]
@@ -59,7 +69,7 @@ def tell(
 
     Where the texts of a story are what moves the sums, the episode is a part of it. An episode whose events
     come from fewer than the minimum of authors is not told, except a silence: there the minimum applies to
-    those expected. A part of what is not told stands for itself.
+    those expected. A part of what is not told stands for itself. What is shown of it is as in `explain`.
     """
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
@@ -74,8 +84,9 @@ def tell(
     for episode, texts, rows in told:
         part_of = episode.part_of if episode.part_of in wholes else None
         episode = replace(episode, part_of=part_of or _moved_by(rows, stories))
-        signals.append(_signal(episode, rows, texts, telling, last_bucket, live_from, weights))
-        evidence += evidence_of(episode.story_id, episode.owner, rows, texts, [], telling.min_authors)
+        shown = until_last_step(rows, telling.min_authors)
+        signals.append(_signal(episode, shown, texts, telling, last_bucket, live_from, weights))
+        evidence += evidence_of(episode.story_id, episode.owner, shown, texts, [], telling.min_authors)
     return Signals.of(signals, evidence)
 
 
@@ -111,6 +122,8 @@ def _carriers(episode: Episode, events_of: EventsOf, telling: Telling) -> tuple[
             said = np.array(row.pop("features"), np.uint64)
             row |= {
                 "event_bucket": row["bucket"],
+                # Nothing carries a signal before it is raised.
+                "bucket": max(row["bucket"], born.bucket),
                 "event_perimeter": row["perimeter"],
                 "themes": said[np.isin(said, themes)].tolist(),
             }
@@ -162,7 +175,7 @@ def _signal(
     raised, since = day_of(born.bucket), day_of(born.since)
     themes = {theme.key: theme for theme in telling.themes.values()}
     theme = themes.get(details[0]) if born.kind == BLIND_SPOT else None
-    people = distinct_authors(rows)
+    people = people_told(rows, telling.min_authors)
     zone = telling.reader.zone
     seen = sorted(events[row["event_id"]]["occurred_at"] for row in rows)
     label_fr, sentence_fr = told_fr(_change(episode, telling, people, theme.label_fr if theme else ""))
@@ -181,7 +194,7 @@ def _signal(
         "stance": theme.stance if theme else None,
         "owning_function": theme.function if theme else None,
         "tone": _tone(episode, theme),
-        "observed": born.observed,
+        "observed": _shown(born.kind in COUNTS, born.observed, telling.min_authors),
         "expected": born.expected,
         "evidence": born.evidence,
         **crowd(rows, telling.min_authors),
@@ -194,7 +207,7 @@ def _signal(
         "sentence_en": sentence_en,
         "settings_version": telling.settings_version,
         "explanation": json.dumps(
-            _explanation(episode, details, weights), ensure_ascii=False, sort_keys=True
+            _explanation(episode, details, telling.min_authors, weights), ensure_ascii=False, sort_keys=True
         ),
     }
 
@@ -210,6 +223,7 @@ def _change(episode: Episode, telling: Telling, people: int, theme: str) -> Chan
         observed=born.observed,
         expected=born.expected,
         people=people,
+        least=telling.min_authors,
         channel=born.detail if born.kind == SILENCE else "",
         channels=sorted(episode.details) if born.kind == SILENCE else [],
         theme=theme,
@@ -217,7 +231,14 @@ def _change(episode: Episode, telling: Telling, people: int, theme: str) -> Chan
     )
 
 
-def _explanation(episode: Episode, details: Sequence[str], weights: ThresholdWeights) -> dict[str, Any]:
+def _shown(is_count: bool, value: float, least: int) -> float:
+    """A value as it is shown."""
+    return float(at_least(value, least)) if is_count else value
+
+
+def _explanation(
+    episode: Episode, details: Sequence[str], least: int, weights: ThresholdWeights
+) -> dict[str, Any]:
     born = episode.born
     direction = DIRECTIONS[born.direction]
     subjects = [series_subject(direction, detail) for detail in details or [""]][:MOST_SUBJECTS]
@@ -229,7 +250,11 @@ def _explanation(episode: Episode, details: Sequence[str], weights: ThresholdWei
         "direction": direction,
         "details": list(details),
         "moved": [
-            {"component": name, "observed": observed, "expected": expected}
+            {
+                "component": name,
+                "observed": _shown(name not in VALUES, observed, least),
+                "expected": expected,
+            }
             for name, observed, expected in born.moved
         ],
         "strongest_evidence": episode.evidence,

@@ -4,22 +4,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from pipelines.stages.evidence import at_least
+
 _SAME_YEAR = timedelta(days=183)
 """A day and month alone are taken for those of the year nearest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tongue:
-    """What differs between languages. texts: one text, several; channels: those whose name is not
-    its own words.
+    """What differs between languages. no_text, texts, times: none, and several. fewer, or_more: than a
+    number, which stands for {}. channels: those whose name is not its own words.
     """
 
     months: Sequence[str]
     first_day: str
     texts: tuple[str, str]
+    times: tuple[str, str]
+    fewer: str
+    or_more: str
     decimal_mark: str
     conjunction: str
-    least_plural: int
     channels: Mapping[str, str]
 
     def day(self, day: date) -> str:
@@ -55,13 +59,24 @@ class Tongue:
             text = f"{value:.1f}" if abs(value) < 10 else f"{value:.0f}"
         return text.replace(".", self.decimal_mark)
 
-    def counted_texts(self, count: int) -> str:
-        """A number of texts.
+    def counted(self, count: float, least: int, nouns: tuple[str, str] = ("", "")) -> str:
+        """A number of texts or mentions as it is shown: none, under the minimum, or at least a multiple.
 
-        >>> [tongue.counted_texts(count) for tongue in (FRENCH, ENGLISH) for count in (0, 1, 2)]
-        ['0 texte', '1 texte', '2 textes', '0 texts', '1 text', '2 texts']
+        nouns: for none, and for several.
+
+        >>> [FRENCH.counted(count, 5, FRENCH.texts) for count in (0, 1, 5, 12)]
+        ['aucun texte', 'moins de 5 textes', 'au moins 5 textes', 'au moins 10 textes']
+        >>> [ENGLISH.counted(count, 5, ENGLISH.times) for count in (0, 4, 9)]
+        ['not once', 'fewer than 5 times', 'at least 5 times']
+        >>> [ENGLISH.counted(count, 5) for count in (0, 4, 9)]
+        ['0', 'fewer than 5', 'at least 5']
         """
-        return f"{count} {self.texts[count != 1 and count >= self.least_plural]}"
+        none, several = nouns
+        if count < 1:
+            return none or "0"
+        shown = at_least(count, least)
+        words = self.or_more.format(shown) if shown else self.fewer.format(least)
+        return f"{words} {several}".rstrip()
 
     def channel(self, channel: str) -> str:
         """Name of a channel."""
@@ -81,10 +96,12 @@ class Tongue:
 FRENCH = Tongue(
     months="janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
     first_day="1er",
-    texts=("texte", "textes"),
+    texts=("aucun texte", "textes"),
+    times=("pas une fois", "fois"),
+    fewer="moins de {}",
+    or_more="au moins {}",
     decimal_mark=",",
     conjunction="et",
-    least_plural=2,
     channels={
         "email": "e-mail",
         "letter": "courrier",
@@ -96,9 +113,11 @@ FRENCH = Tongue(
 ENGLISH = Tongue(
     months="January February March April May June July August September October November December".split(),
     first_day="1",
-    texts=("text", "texts"),
+    texts=("no text", "texts"),
+    times=("not once", "times"),
+    fewer="fewer than {}",
+    or_more="at least {}",
     decimal_mark=".",
     conjunction="and",
-    least_plural=0,
     channels={"email": "e-mail"},
 )

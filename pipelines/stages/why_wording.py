@@ -15,10 +15,11 @@ _COUNTLESS = math.log(1e9)
 class Grounds:
     """What a signal stands on.
 
-    place: where it was judged. observed, expected: since `since`, in the unit of the kind. first_learned: of
-    the baseline's days, None where they are not known. evidence, threshold: natural logarithms. fewer: people
-    without whom there would have been no alert, None if not known or no such kind. channels: authors of each,
-    None where withheld.
+    place: where it was judged. observed, expected: since `since`, in the unit of the kind; observed as it is
+    shown, a count of at least so many, and value as it was, for what would have cleared the alert.
+    first_learned: of the baseline's days, None where they are not known. evidence, threshold: natural
+    logarithms. fewer: people without whom there would have been no alert, None if not known or no such kind.
+    channels: authors of each, at least, None where withheld.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Grounds:
     since: date
     raised: date
     observed: float
+    value: float
     expected: float
     first_learned: date | None
     evidence: float
@@ -55,8 +57,8 @@ class _Words:
 
 _FRENCH = _Words(
     FRENCH,
-    people="{place} : du {since} au {raised}, {observed} personnes ont parlé de « {term} », pour {expected} "
-    "attendues.",
+    people="{place} : du {since} au {raised}, au moins {observed} personnes ont parlé de « {term} », pour "
+    "{expected} attendues.",
     baseline="L'attendu vient de {days} jours d'historique, du {first} au {last}.",
     odds="Sans rien de neuf, la preuve n'irait si haut qu'une fois sur {odds} essais ; l'alerte part à une "
     "fois sur {bar}.",
@@ -81,7 +83,7 @@ _FRENCH = _Words(
 )
 _ENGLISH = _Words(
     ENGLISH,
-    people="{place}: from {since} to {raised}, {observed} people mentioned “{term}”, for {expected} "
+    people="{place}: from {since} to {raised}, at least {observed} people mentioned “{term}”, for {expected} "
     "expected.",
     baseline="What is expected comes from {days} days of history, {first} to {last}.",
     odds="With nothing new, evidence would go this high only once in {odds} tests; the alert is set at once "
@@ -145,8 +147,8 @@ def enough_to_clear(grounds: Grounds) -> float:
     if grounds.kind == UNUSUAL_DAY:
         return 1 - math.sqrt(share)
     if grounds.kind not in _COUNTED:
-        return grounds.expected + (grounds.observed - grounds.expected) * math.sqrt(share)
-    wanted, texts = share * _divergence(grounds.observed, grounds.expected), grounds.observed
+        return grounds.expected + (grounds.value - grounds.expected) * math.sqrt(share)
+    wanted, texts = share * _divergence(grounds.value, grounds.expected), grounds.value
     while texts < grounds.expected and _divergence(texts, grounds.expected) > wanted:
         texts += 1
     return texts

@@ -14,9 +14,10 @@ HIGH_SCORE = 0.7
 class Facts:
     """What a sentence says.
 
-    authors: people so far. raised: the day of the alert, with observed and expected people by then. channels:
-    the most used first. tone: complaint, praise or mixed. mean_score: [0, 1] or None. field_first: agents
-    wrote before customers. short_history: the expected leans on the wider perimeter.
+    authors: people so far, at least. raised: the day of the alert, with people observed, at least, and
+    expected by then. channels: the most used first. tone: complaint, praise or mixed. mean_score: [0, 1] or
+    None. field_first: agents wrote before customers. short_history: the expected leans on the perimeter
+    above.
     """
 
     place: str
@@ -48,8 +49,8 @@ class _Words:
 _FRENCH = _Words(
     FRENCH,
     verbs={"praise": "saluent", "complaint": "se plaignent de", "mixed": "parlent de"},
-    story="{place} : depuis le {since}, {authors} personnes {verb} « {label} », par {channels} "
-    "(alerte du {raised} : {observed} pour {expected} attendues).",
+    story="{place} : depuis le {since}, au moins {authors} personnes {verb} « {label} », par {channels} "
+    "(alerte du {raised} : au moins {observed} pour {expected} attendues).",
     field_first="Le terrain l'a signalé avant les clients.",
     high_score="Leur note moyenne est haute : {score}/10.",
     short_history="Historique encore court ici : l'attendu s'appuie sur le périmètre au-dessus.",
@@ -57,8 +58,8 @@ _FRENCH = _Words(
 _ENGLISH = _Words(
     ENGLISH,
     verbs={"praise": "praise", "complaint": "complain of", "mixed": "mention"},
-    story="{place}: since {since}, {authors} people {verb} “{label}”, by {channels} "
-    "(alert of {raised}: {observed} for {expected} expected).",
+    story="{place}: since {since}, at least {authors} people {verb} “{label}”, by {channels} "
+    "(alert of {raised}: at least {observed} for {expected} expected).",
     field_first="Field teams said so before customers.",
     high_score="Their mean score is high: {score}/10.",
     short_history="History is still short here: the expected leans on the perimeter above.",

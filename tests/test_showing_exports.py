@@ -1,0 +1,85 @@
+"""A signal that lives, day after day, in the store: views and exports subtracted from one another."""
+
+import json
+from datetime import datetime, timedelta
+from itertools import combinations
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from connectors.store import Store
+from connectors.store.exports import read_export
+from pipelines.plain import PlainEngine
+from pipelines.stages.evidence import excerpt
+from tests.test_engines import FIRST, PARIS, PLANTED_FROM, ROWS, TELLING, history, run
+
+K = TELLING.min_authors
+AUTHORS = {excerpt(row["text"], []): row["author"] or row["event_id"] for row in ROWS}
+"""Who wrote what is quoted: generated texts are all different."""
+
+
+def day_of(at: datetime) -> int:
+    return (at.astimezone(PARIS).date() - FIRST).days
+
+
+@pytest.fixture(scope="module")
+def revisions(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The signals of a log that ends some days later each time."""
+    found = []
+    for days in (1, 2, 3, 5):
+        last = PLANTED_FROM + days
+        folder = tmp_path_factory.mktemp("until")
+        log = history(folder / "log", [row for row in ROWS if day_of(row["occurred_at"]) <= last])
+        found.append(run(log, PlainEngine(), folder / "work").replayed.signals)
+    return found
+
+
+def of_emergence(signals: Any) -> list[dict[str, Any]]:
+    """Of the watch's signals a hundred texts are quoted, the most telling ones so far."""
+    return [row for row in signals.signals.to_pylist() if row["kind"] == "emergence"]
+
+
+def told(store: Store, signal_id: str) -> tuple[list[float], set[str], list[tuple[Any, ...]]]:
+    """The numbers of people that boards and exports tell of a signal, who is quoted, and how it grew."""
+    (row,) = (one for one in read_export(store, "signals").to_pylist() if one["signal_id"] == signal_id)
+    numbers = [row["distinct_authors"], row["observed"]]
+    query = "SELECT authors FROM vigie_boards.signal_share WHERE signal_id = %s AND authors IS NOT NULL"
+    numbers += [count for (count,) in store.connection.execute(query, (signal_id,)).fetchall()]
+    query = "SELECT at, people FROM vigie_boards.signal_growth WHERE signal_id = %s ORDER BY at"
+    growth = store.connection.execute(query, (signal_id,)).fetchall()
+    texts = read_export(store, "events").to_pylist()
+    quoted = {one["text"] for one in texts if one["signal_id"] == signal_id}
+    return [*numbers, *(people for _, people in growth)], quoted, growth
+
+
+def test_no_two_days_of_a_signal_that_lives_give_a_few_people_away(
+    revisions: list[Any], store: Store, made: ModuleType
+) -> None:
+    shown: dict[str, list[Any]] = {}
+    for signals in revisions:
+        store.replace_run(made.RUN, signals.signals, signals.evidence, [])
+        for row in of_emergence(signals):
+            shown.setdefault(row["signal_id"], []).append(told(store, row["signal_id"]))
+    # One of them grows before our eyes.
+    assert max(len({len(quoted) for _, quoted, _ in several}) for several in shown.values()) > 2
+    for several in shown.values():
+        numbers = [number for told_of, _, _ in several for number in told_of]
+        assert all(number >= K and number % K == 0 for number in numbers)
+        for (_, first, grew), (_, second, grown) in combinations(several, 2):
+            assert grown[: len(grew)] == grew
+            assert first <= second
+            assert first == second or len({AUTHORS[text] for text in second - first}) >= K
+
+
+def test_sentences_say_no_other_number(revisions: list[Any]) -> None:
+    rows = of_emergence(revisions[-1])
+    assert rows
+    for row in rows:
+        people = row["distinct_authors"]
+        assert f"au moins {people} personnes" in row["sentence_fr"]
+        assert f"at least {people} people" in row["sentence_en"]
+        assert f"at least {row['observed']:.0f} for" in row["sentence_en"]
+        grew = json.loads(row["explanation"])["growth"]
+        assert grew[-1][1] == people
+        assert row["last_seen"] < row["bucket_at"] + timedelta(days=40)
