@@ -11,7 +11,7 @@ from dashboards.evidence_words import WORDS, Words
 from dashboards.svg import INK, LINE, QUIET, RAISED, SOFT, TEXTS, document, label, path
 
 _WIDTH, _LEFT, _RIGHT = 960, 96, 34
-_WRAP, _LINE_HEIGHT = 104, 23
+_WRAP, _LINE_HEIGHT = 92, 23
 _OBSERVED, _EVIDENCE, _GAP, _FOOT = 190, 150, 84, 40
 _EVIDENCE_COLOUR = "#3d7068"
 _MOST_TICKS = 5

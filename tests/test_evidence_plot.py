@@ -85,7 +85,7 @@ def test_steps_begin_where_counts_are_told_and_begin_anew_after_the_alert() -> N
     assert float(zone.get("height", 0)) > 2 * heights[0]
     lines = [part for part in drawn.iter(f"{SVG}path") if part.get("stroke-width") == "2.4"]
     assert [line.get("d", "").count("L") for line in lines] == [3, 1]
-    assert "tu : moins de 3, ou moins de 3 de plus" in texts(drawn)
+    assert "tu : moins de 3" in texts(drawn)
     assert not any("moins de" in words for words in texts(draw()))
 
 

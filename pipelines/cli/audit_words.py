@@ -61,9 +61,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "alert": ("alerte", "alert"),
     "withheld": ("tu", "withheld"),
     "withheld_note": (
-        "« tu » : moins de {least} personnes, ou moins de {least} de plus que ce qui est dit du "
-        "même épisode.",
-        "“withheld”: under {least} people, or under {least} more than what is told of the same episode.",
+        "« tu » : moins de {least} personnes, ou moins de {least} de moins que ce que dit l'alerte.",
+        "“withheld”: under {least} people, or under {least} fewer than what the alert tells.",
     ),
     "merges": ("Ce qui a été réuni", "What was merged"),
     "merges_note": (

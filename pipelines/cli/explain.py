@@ -119,7 +119,7 @@ def _print(why: "Why", names: Mapping[str, str], lang: Lang) -> None:
     _print_days(days, counted=why.grounds.kind in SHAPES)
     if any(one.withheld for one in days):
         least = why.signal["min_authors"]
-        notice(f"withheld: under {least}, or under {least} more than what is told of the same episode")
+        notice(f"withheld: under {least}, or under {least} fewer than what the alert tells")
     for item in why.excerpts:
         where = ", ".join(filter(None, (name_of(item["perimeter"], names), item["channel"])))
         typer.echo(f"{item['occurred_at']:%Y-%m-%d}  {where}: {shown(item['excerpt'])}")
