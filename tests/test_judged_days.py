@@ -111,3 +111,27 @@ def test_no_two_days_of_a_silence_give_a_few_texts_away(
     assert all(step == 0 or step >= least for step in differences)
     assert all(not 0 < (day.observed or 0) < least for day in days)
     assert all(day.withheld == (day.observed is None) for day in days)
+
+
+@settings(max_examples=100, deadline=None)
+@given(writers=st.lists(st.integers(0, 12), min_size=1, max_size=8), least=LEAST)
+def test_what_is_expected_of_a_day_gives_no_few_writers_away(writers: list[int], least: int) -> None:
+    """A day before the episode is expected to say what so many writers say: whole steps of them."""
+    rows = [
+        {
+            "bucket": bucket,
+            "since": bucket,
+            "observed": 0,
+            "exposure": wrote,
+            "rate": 0.25,
+            "expected": 0.25 * wrote,
+            "evidence": 0.0,
+            "threshold": 9.0,
+            "flagged": False,
+        }
+        for bucket, wrote in enumerate(writers)
+    ]
+    days = days_of_feature(rows, 1.0, since=day_of(100), min_authors=least)
+    told = {day.day: 4 * day.expected for day in days}
+    for bucket, wrote in enumerate(writers):
+        assert told.get(day_of(bucket), 0) == wrote - wrote % least

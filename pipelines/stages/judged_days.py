@@ -75,10 +75,25 @@ def days_of_feature(
         told,
         least=min_authors,
     )
-    return [
-        _day_of_feature(row, dispersion, counts, running=runs, evidence=tells)
-        for row, counts, runs, tells in zip(heard, shown, running, told, strict=True)
+    expected = [
+        _expected(row, writers, min_authors, running=runs)
+        for row, writers, runs in zip(heard, wrote, running, strict=True)
     ]
+    return [
+        _day_of_feature(row, dispersion, counts, due, running=runs, evidence=tells)
+        for row, counts, due, runs, tells in zip(heard, shown, expected, running, told, strict=True)
+    ]
+
+
+def _expected(row: Mapping[str, Any], writers: int, least: int, *, running: bool) -> float:
+    """What was expected of those who wrote, rounded down: it goes with their number, and so tells of it. Of
+    an alert it is what its signal tells.
+    """
+    if not running:
+        return float(row["rate"]) * at_least(row["exposure"], least)
+    if row["flagged"] or not writers:
+        return float(row["expected"])
+    return float(row["expected"]) * at_least(writers, least) / writers
 
 
 def _last_told(
@@ -104,16 +119,22 @@ def _writers(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _day_of_feature(
-    row: Mapping[str, Any], dispersion: float, counts: Sequence[int] | None, *, running: bool, evidence: bool
+    row: Mapping[str, Any],
+    dispersion: float,
+    counts: Sequence[int] | None,
+    expected: float,
+    *,
+    running: bool,
+    evidence: bool,
 ) -> JudgedDay:
     """counts: people and writers that are shown. evidence: whether it gives nothing else away."""
-    low, high = band(row["expected"], dispersion) if running else (None, None)
+    low, high = band(expected, dispersion) if running else (None, None)
     people, writers = counts if running and counts is not None else (None, None)
     return JudgedDay(
         day=day_of(row["bucket"]),
         observed=people,
         writers=writers,
-        expected=row["expected"] if running else row["rate"] * row["exposure"],
+        expected=expected,
         low=low,
         high=high,
         evidence=max(0.0, row["evidence"]) if evidence else None,
