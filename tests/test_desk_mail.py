@@ -20,7 +20,7 @@ from connectors.store import Store
 from dashboards.compact_plot import compact_plot
 from dashboards.desk.compose import Composer, reason
 from dashboards.desk.pictures import Pictures
-from dashboards.desk.render import as_png
+from dashboards.desk.render import as_png, render
 from dashboards.desk.shown import Organisation
 from dashboards.desk.words import LANGUAGES, words_of
 from dashboards.judged_plot import Judged
@@ -273,3 +273,9 @@ def test_dates_are_the_subscribers(desk: Desk, made: ModuleType, alerts: ModuleT
     for zone, day in (("Europe/Paris", "05/03/2024"), ("UTC", "04/03/2024")):
         sent = some(desk.compose(desk.subscribe(timezone=zone), 1))
         assert f"({day} · e-mail)" in sent.text
+
+
+@pytest.mark.parametrize(("lang", "see"), [("fr", "Voir et répondre : http"), ("en", "See and answer: http")])
+def test_the_colon_of_a_text_is_that_of_its_language(lang: str, see: str) -> None:
+    items = {"s": {"sentence": "x"}, "item": {"link": "http://a"}, "grown": False}
+    assert see in render("brief.txt", w=words_of(lang), **items)
