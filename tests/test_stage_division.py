@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from detectors.schemas import FEATURE_TALLY
 from pipelines.stages.detect import merge_tallies
 from pipelines.stages.division import Division
-from pipelines.stages.mentions import Counted, count, supporters
+from pipelines.stages.mentions import Counted, count
 from pipelines.stages.understand import UNDERSTOOD
 
 TOP = "e/nord"
@@ -171,18 +171,26 @@ def test_every_perimeter_counts_distinct_authors(rows: list[Row], window: int, o
 
 
 @settings(deadline=None, max_examples=100)
-@given(rows=divisions(), window=st.integers(1, 4))
-def test_supporters_are_the_rows_that_count(rows: list[Row], window: int) -> None:
-    division = Division(TOP, understood(rows), UNDERSTOOD.empty_table(), window=window)
+@given(rows=divisions(), window=st.integers(1, 4), cut=st.none() | st.integers(11, 14))
+def test_supporters_are_the_rows_that_count(rows: list[Row], window: int, cut: int | None) -> None:
     first, last = 12, 14
+    if cut is None:
+        division = Division(TOP, understood(rows), UNDERSTOOD.empty_table(), window=window)
+    else:
+        # What is remembered of the rows before the cut is in pieces of its own.
+        before = Division(
+            TOP, understood([row for row in rows if row.bucket < cut]), UNDERSTOOD.empty_table(), window=7
+        )
+        remembered = before.to_remember(cut - 1, 7)
+        after = [row for row in rows if row.bucket >= cut]
+        division = Division(TOP, understood(after), remembered, window=window)
+        first = max(first, cut - 7 + 1)
     start, end = division.span(first, last)
     for node in range(len({perimeter for row in rows for perimeter in ancestors(row.path)})):
         path, _ = division.nodes[node]
         depth = path.count("/") - 1
         for feature in (5, 2**63 + 1):
-            places = supporters(
-                division.rows, division.marks, start, end, node=node, depth=depth, feature=feature
-            )
+            places = division.supporters(start, end, node=node, depth=depth, feature=feature)
             found = sorted(division.table["position"].take(pa.array(places)).to_pylist())
             assert found == [
                 row.number

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from detectors.schemas import FEATURE_TALLY
 from pipelines.columns import one_array
 from pipelines.stages.copies import division_id
-from pipelines.stages.mentions import Elsewhere, Fresh, Rows, count, fresh
+from pipelines.stages.mentions import Elsewhere, Fresh, Rows, count, fresh, returning, supporters
 from pipelines.stages.understand import UNDERSTOOD
 
 LAID_OUT = pa.schema(
@@ -40,31 +40,37 @@ class Division:
         elsewhere: ELSEWHERE of the rows, if other divisions were looked at; other divisions' own are left.
         """
         self.name = name
-        new = _canonical(rows)
         self.first_new = remembered.num_rows
         if not self.first_new:
             remembered = LAID_OUT.empty_table()
-        understood = pa.concat_tables([remembered.select(UNDERSTOOD.names), new]).combine_chunks()
-        paths, self.nodes = _paths(understood["perimeter"], name)
-        features = one_array(understood["features"])
+        new = _canonical(rows)
+        together = pa.concat_tables([remembered.select(UNDERSTOOD.names), new])
+        person, bucket = together["person"].to_numpy(), together["bucket"].to_numpy()
+        paths, self.nodes = _paths(together["perimeter"], name)
+        # What remembered rows say is left where it is, but for authors who write again: it is most of all.
+        asked = returning(person, bucket, self.first_new, window)
+        said, lately = _rows_of(remembered["features"], asked), one_array(new["features"])
+        sizes = np.zeros(together.num_rows, np.int64)
+        sizes[asked], sizes[self.first_new :] = np.diff(list_offsets(said)), np.diff(list_offsets(lately))
         self.rows = Rows(
-            bucket=understood["bucket"].to_numpy(),
-            person=understood["person"].to_numpy(),
-            copy=understood["copy"].to_numpy(),
-            writes=understood["has_text"].to_numpy(),
+            bucket=bucket,
+            person=person,
+            copy=together["copy"].to_numpy(),
+            writes=together["has_text"].to_numpy(),
             paths=paths,
-            features=features.flatten().to_numpy(),
-            offsets=list_offsets(features),
+            features=np.concatenate([said.flatten().to_numpy(), lately.flatten().to_numpy()]),
+            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]),
         )
-        known = Fresh(
-            one_array(remembered["mention_depths"]).flatten().to_numpy(), remembered["row_depth"].to_numpy()
-        )
-        shared = _shared(understood["event_id"], name, elsewhere)
+        shared = _shared(together["event_id"], name, elsewhere)
+        known = remembered["row_depth"].to_numpy()
         self.marks: Fresh = fresh(self.rows, window=window, known=known, elsewhere=shared)
-        depths = pa.LargeListArray.from_arrays(pa.array(self.rows.offsets), pa.array(self.marks.mentions))
-        columns = [*understood.columns, pa.array(self.marks.rows), depths]
-        self.table = pa.table(columns, schema=LAID_OUT)
-        self.buckets = np.unique(self.rows.bucket[self.first_new :])
+        begin = self.rows.offsets[self.first_new]
+        depths = pa.LargeListArray.from_arrays(
+            pa.array(self.rows.offsets[self.first_new :] - begin), pa.array(self.marks.mentions[begin:])
+        )
+        columns = [*new.columns, pa.array(self.marks.rows[self.first_new :]), depths]
+        self.table = pa.concat_tables([remembered, pa.table(columns, schema=LAID_OUT)])
+        self.buckets = np.unique(bucket[self.first_new :])
 
     @property
     def new_rows(self) -> pa.Table:
@@ -97,6 +103,23 @@ class Division:
         bucket_of = np.repeat(np.array(buckets, np.int32), sizes)
         columns = [bucket_of, np.concatenate(features), np.concatenate(authors)]
         return pa.table(columns, schema=FEATURE_TALLY)
+
+    def supporters(self, start: int, end: int, *, node: int, depth: int, feature: int) -> NDArray[np.int64]:
+        """Rows start..end under the node that mention the feature and count there."""
+        found, begin = [np.empty(0, np.int64)], start
+        for part in self.table.slice(start, end - start).to_batches():
+            mine = supporters(
+                self.rows.paths[begin : begin + part.num_rows],
+                part["features"].flatten().to_numpy(),
+                list_offsets(part["features"]),
+                part["mention_depths"].flatten().to_numpy(),
+                node=node,
+                depth=depth,
+                feature=feature,
+            )
+            found.append(mine + begin)
+            begin += part.num_rows
+        return np.concatenate(found)
 
     def to_remember(self, closed: int, window: int) -> pa.Table:
         """Rows (LAID_OUT) to remember after bucket `closed`: those within the window of a later one."""
@@ -154,6 +177,16 @@ def _shared(event_ids: pa.ChunkedArray, division: str, elsewhere: pa.Table | Non
     ever = np.flatnonzero(places.is_valid().to_numpy())
     today = mine["today"].to_numpy()[places.drop_null().to_numpy()]
     return Elsewhere(ever, ever[today])
+
+
+def _rows_of(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.Array:
+    """Some rows, in order; Arrow would copy all of a column in several pieces first."""
+    taken, begin = [], 0
+    for chunk in column.chunks:
+        inside = rows[np.searchsorted(rows, begin) : np.searchsorted(rows, begin + len(chunk))] - begin
+        taken.append(chunk.take(pa.array(inside)))
+        begin += len(chunk)
+    return pa.concat_arrays(taken) if taken else pa.array([], column.type)
 
 
 def _canonical(rows: pa.Table) -> pa.Table:

@@ -13,7 +13,6 @@ from detectors.features import THEME
 from detectors.schemas import CANDIDATE, SUPPORT
 from pipelines.columns import one_array
 from pipelines.stages.division import Division, list_offsets
-from pipelines.stages.mentions import supporters
 from pipelines.stages.probe import PROBED
 
 
@@ -79,7 +78,7 @@ class Supports:
         """Add the rows that carry a feature from `since` on, back to the window at most."""
         division = self._division
         start, end = division.span(max(since, bucket - self._window + 1), bucket)
-        rows = supporters(division.rows, division.marks, start, end, node=node, depth=depth, feature=feature)
+        rows = division.supporters(start, end, node=node, depth=depth, feature=feature)
         if rows.size:
             self._keys.append((bucket, perimeter, feature))
             self._rows.append(rows)

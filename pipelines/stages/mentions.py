@@ -19,7 +19,8 @@ from detectors.features import mix
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Columns of a division's rows. paths: node of each row at each depth, -1 below its leaf; shape
-    (rows, depths). offsets, features: the list column. writes: whether the row has a text."""
+    (rows, depths). offsets, features: the list column, of remembered rows of `returning` authors at least.
+    writes: whether the row has a text."""
 
     bucket: NDArray[np.int32]
     person: NDArray[np.uint64]
@@ -50,19 +51,28 @@ class Fresh:
     rows: NDArray[np.int8]
 
 
+def returning(
+    person: NDArray[np.uint64], bucket: NDArray[np.int32], first: int, window: int
+) -> NDArray[np.int64]:
+    """Rows before `first` whose author writes again from there on, within the window. person: of each row."""
+    found: NDArray[np.int64] = np.flatnonzero(_returning(_previous(person), bucket, first, window))
+    return found
+
+
 def fresh(
-    rows: Rows, *, window: int, known: Fresh | None = None, elsewhere: Elsewhere | None = None
+    rows: Rows, *, window: int, known: NDArray[np.int8] | None = None, elsewhere: Elsewhere | None = None
 ) -> Fresh:
     """Find repetitions. window: buckets over which an author or a copy is remembered, at least 1.
 
-    known: what was found of the first rows, when they were all there were. elsewhere: of the other rows.
+    known: `Fresh.rows` of the first rows, from when they were all there were; what their mentions were then
+    is left out. elsewhere: of the other rows.
     """
     mentions = np.full(rows.features.size, -1, np.int8)
     whole = np.full(rows.bucket.size, -1, np.int8)
     first = 0
     if known is not None:
-        first = known.rows.size
-        mentions[: known.mentions.size], whole[:first] = known.mentions, known.rows
+        first = known.size
+        whole[:first] = known
     if elsewhere is not None:
         leaves = (rows.paths >= 0).sum(axis=1).astype(np.int8) - np.int8(1)
         whole[elsewhere.today] = leaves[elsewhere.today]
@@ -120,23 +130,20 @@ def count(rows: Rows, marks: Fresh, start: int, end: int, *, depths: int) -> Cou
 
 
 def supporters(
-    rows: Rows, marks: Fresh, start: int, end: int, *, node: int, depth: int, feature: int
+    paths: NDArray[np.int32],
+    features: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    mentions: NDArray[np.int8],
+    *,
+    node: int,
+    depth: int,
+    feature: int,
 ) -> NDArray[np.int64]:
-    """Rows start..end under the node that mention the feature and count there."""
-    found = np.empty(end - start, np.int64)
-    size = _supporters(
-        rows.paths,
-        rows.features,
-        rows.offsets,
-        marks.mentions,
-        start,
-        end,
-        node,
-        depth,
-        np.uint64(feature),
-        found,
+    """Rows under the node that mention the feature and count there; arguments as in Rows and Fresh."""
+    found: NDArray[np.int64] = _supporters(
+        paths, features, offsets, mentions, node, depth, np.uint64(feature)
     )
-    return found[:size]
+    return found
 
 
 @njit(cache=True)
@@ -155,6 +162,18 @@ def _previous(keys: Any) -> Any:
         previous[row] = last[place]
         last[place] = row
     return previous
+
+
+@njit(cache=True)
+def _returning(previous: Any, bucket: Any, first: int, window: int) -> Any:
+    found = np.zeros(first, np.bool_)
+    for row in range(first, previous.size):
+        other = previous[row]
+        while other >= 0 and bucket[other] > bucket[row] - window:
+            if other < first:
+                found[other] = True
+            other = previous[other]
+    return found
 
 
 @njit(cache=True)
@@ -290,19 +309,11 @@ def _count(
 
 @njit(cache=True)
 def _supporters(
-    paths: Any,
-    features: Any,
-    offsets: Any,
-    mentions: Any,
-    start: int,
-    end: int,
-    node: int,
-    depth: int,
-    feature: Any,
-    found: Any,
-) -> int:
+    paths: Any, features: Any, offsets: Any, mentions: Any, node: int, depth: int, feature: Any
+) -> Any:
+    found = np.empty(paths.shape[0], np.int64)
     size = 0
-    for row in range(start, end):
+    for row in range(paths.shape[0]):
         if paths[row, depth] != node:
             continue
         for mention in range(offsets[row], offsets[row + 1]):
@@ -311,4 +322,4 @@ def _supporters(
                     found[size] = row
                     size += 1
                 break
-    return size
+    return found[:size]
