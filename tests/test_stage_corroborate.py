@@ -30,6 +30,7 @@ class Flag:
     feature: int
     events: Sequence[int]
     evidence: float = 12.0
+    texts: int = 0
 
 
 PLACE_OF = {1: LILLE, 2: ARRAS, 3: NICE, 4: "e/nord", 5: f"{LILLE}/b1", 6: f"{LILLE}/b2"}
@@ -46,6 +47,7 @@ def found(*flags: Flag, persons: dict[int, int] | None = None) -> Found:
             "expected": 0.5,
             "since": flag.bucket - 1,
             "history": 90,
+            "texts": flag.texts,
         }
         for flag in flags
     ]
@@ -326,8 +328,15 @@ def test_events_that_say_a_word_of_its_birth_are_the_story_s_whatever_new_word_i
     assert len(story.support) == 6 + 8
 
 
-def test_one_event_in_common_is_chance_however_few_there_are() -> None:
+@pytest.mark.parametrize(
+    ("texts", "stories"),
+    # Three of so many texts say the new word, and two of those since then the old: at random 3 * 2 / texts
+    # say both, which may be one in twenty.
+    [(0, 2), (6, 2), (119, 2), (120, 1), (5000, 1)],
+)
+def test_one_event_in_common_is_chance_where_few_texts_came(texts: int, stories: int) -> None:
     state, few = Corroboration(), replace(DETECTION, min_authors=3)
-    corroborate([found(Flag(50, LILLE, 5, range(101, 107)))], state, few)
-    corroborate([found(Flag(52, LILLE, 9, [101, 130, 131]))], state, few)
-    assert len(state.stories) == 2
+    corroborate([found(Flag(50, LILLE, 5, range(102, 107)))], state, few)
+    heard(state, Flag(51, LILLE, 5, [101, 110]))  # since the new word's episode began
+    corroborate([found(Flag(52, LILLE, 9, [101, 130, 131], texts=texts))], state, few)
+    assert len(state.stories) == stories

@@ -14,6 +14,7 @@ from detectors.emergence_tails import Tails
 from detectors.emergence_tree import EmergenceTree
 from detectors.features import THEME, feature_id
 from detectors.schemas import CANDIDATE, FEATURE_TALLY, SUPPORT
+from pipelines.stages.corroborate import within
 from pipelines.stages.detect import (
     SHARES,
     Detection,
@@ -153,6 +154,9 @@ def test_a_rise_is_flagged_where_it_is_and_above_and_what_is_usual_nowhere(
         assert row["evidence"] >= row["threshold"] > 0
         assert row["since"] >= FIRST + 60
         assert row["history"] == row["bucket"] - FIRST + 1
+        written = [one for one in stream.rows if row["since"] <= one["bucket"] <= row["bucket"]]
+        known = row["perimeter"] != "e"
+        assert row["texts"] == known * sum(within(one["perimeter"], row["perimeter"]) for one in written)
         assert 0 < row["expected"] < 1
 
 

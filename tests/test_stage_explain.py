@@ -91,7 +91,7 @@ def support(events: list[Event]) -> dict[bytes, Mapping[str, Any]]:
 def story(events: list[Event], **changes: Any) -> Story:
     carried = support(events)
     features = {pair_id(ODEUR, CAVE): 11.0, ODEUR: 12.0, SMELL: 10.5}
-    born = Candidate(BUCKET, LILLE, ODEUR, 12.0, 9.5, 0.25, BUCKET - 2, 90, carried)
+    born = Candidate(BUCKET, LILLE, ODEUR, 12.0, 9.5, 0.25, BUCKET - 2, 90, 0, carried)
     made = Story("ab" * 16, LILLE, born, BUCKET + 3, 13.0, frozenset(features), dict(features), carried)
     for name, value in changes.items():
         setattr(made, name, value)

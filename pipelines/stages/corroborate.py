@@ -6,6 +6,7 @@ that lives is that story, grown; one that spreads over siblings of the story's o
 parent, of which the first becomes a part.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,9 @@ NOT_A_PART = 0.25
 JOINS = 1 / 3
 """Share of a new cluster's events that must be a living story's for the cluster to be part of it."""
 LEAST_JOINT = 2
-"""Events at least: one that says both is chance."""
+"""Events at least, where one that says both may be chance."""
+BY_CHANCE = 0.05
+"""Events that say both by chance, expected, up to which one is enough."""
 MOSTLY = 0.75
 """A child that holds this share of the support explains it: the signal is the child's."""
 KIND = EMERGENCE
@@ -40,6 +43,7 @@ class Candidate:
     expected: float
     since: int
     history: int
+    texts: int
     support: Mapping[bytes, Mapping[str, Any]]
 
     @property
@@ -247,11 +251,24 @@ def _is_enough(cluster: Cluster, owner: str, weights: ThresholdWeights) -> bool:
 
 def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:
     """Enough of the events are the story's already, or say a word that it was born with."""
-    theirs = set(story.support)
+    theirs = dict(story.support)
     for candidate in cluster.candidates:
         if candidate.feature in story.seeds:
             theirs.update(candidate.support)
-    return len(support.keys() & theirs) >= max(LEAST_JOINT, JOINS * len(support))
+    least = 1 if _by_chance(cluster, support, theirs) <= BY_CHANCE else LEAST_JOINT
+    return len(support.keys() & theirs.keys()) >= max(least, JOINS * len(support))
+
+
+def _by_chance(
+    cluster: Cluster, support: Mapping[bytes, Mapping[str, Any]], theirs: Mapping[bytes, Mapping[str, Any]]
+) -> float:
+    """Events of a cluster that would be a story's too if its words and the story's fell on texts at random.
+
+    Infinite where it is not known how many texts there were.
+    """
+    widest = max(cluster.candidates, key=lambda one: one.texts)
+    lately = sum(row["event_bucket"] >= widest.since for row in theirs.values())
+    return len(support) * lately / widest.texts if widest.texts else math.inf
 
 
 def _descent(cluster: Cluster, min_authors: int) -> list[str]:

@@ -366,7 +366,11 @@ class _DivisionJudge:
         path, part = heard.perimeters[place], heard.span(place)
         features, scores, flagged = heard.features[part], scores.part(part), flagged[part]
         history = self._tree.buckets(path)
-        self.candidates.add(bucket, path, features, scores, flagged, bars[part], history)
+
+        def texts_since(since: int) -> int:
+            return self._division.texts(since, bucket, *node)
+
+        self.candidates.add(bucket, path, features, scores, flagged, bars[part], history, texts_since)
         since = _asked_since(scores, flagged, bucket, self._detection)
         for entry in np.flatnonzero(flagged | scores.followed).tolist():
             self.supports.add(bucket, path, *node, int(features[entry]), int(since[entry]))

@@ -88,6 +88,11 @@ class Division:
         start = np.searchsorted(self.rows.bucket, np.int32(first), side="left")
         return int(start), int(np.searchsorted(self.rows.bucket, np.int32(last), side="right"))
 
+    def texts(self, first: int, last: int, node: int, depth: int) -> int:
+        """Texts under a node in buckets first..last, as far back as they are remembered."""
+        part = slice(*self.span(first, last))
+        return int(np.count_nonzero(self.rows.writes[part] & (self.rows.paths[part, depth] == node)))
+
     def tally(self) -> pa.Table:
         """FEATURE_TALLY of the division's new buckets."""
         features, authors = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]

@@ -1,6 +1,6 @@
 """What detection finds, gathered as it goes and made tables once, at the end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,8 +41,12 @@ class Candidates:
         flagged: NDArray[np.bool_],
         bars: NDArray[np.float64],
         history: int,
+        texts_since: Callable[[int], int] = lambda _: 0,
     ) -> None:
-        """Add the flagged features of a perimeter. bars: thresholds; history: buckets it has learned."""
+        """Add the flagged features of a perimeter.
+
+        bars: thresholds. history: buckets it has learned. texts_since: texts it heard from a bucket on.
+        """
         for place in np.flatnonzero(flagged).tolist():
             begun = int(scores.since[place])
             since = max(begun, bucket - self._window + 1)
@@ -57,6 +61,7 @@ class Candidates:
                     "expected": float(scores.expected[place]) * share,
                     "since": since,
                     "history": history,
+                    "texts": texts_since(since),
                 }
             )
 
