@@ -55,6 +55,14 @@ class EmergenceScores:
         return EmergenceScores(*(getattr(self, name)[entries] for name in self.__slots__))
 
 
+def check_expected(prior: Floats | None, season: Floats | None) -> None:
+    """Raise ValueError where a prior is no rate, or a season no factor of at least 1."""
+    for name, values, least in (("prior", prior, 0.0), ("season", season, 1.0)):
+        if values is not None and not ((values >= least) & (values < math.inf)).all():
+            wrong = values[~((values >= least) & (values < math.inf))][0]
+            raise ValueError(f"{name} holds {wrong}; each must be finite and at least {least:g}")
+
+
 class Emergence(AnomalyDetector):
     """Gamma-Poisson baseline of many sparse features with a sequential test of a rise.
 
@@ -126,23 +134,23 @@ class Emergence(AnomalyDetector):
         follow: int = 28,
         exposure: str = "n",
     ) -> None:
-        if half_life < 1:
+        if not half_life >= 1:
             raise ValueError(f"half_life is {half_life} buckets; it must be at least 1")
-        if strength <= 0 or base_strength <= 0:
+        if not (strength > 0 and base_strength > 0):
             raise ValueError(
                 f"strength is {strength} and base_strength {base_strength} mentions; both must be above 0"
             )
-        if not ratios or min(ratios) <= 1:
+        if not ratios or not all(ratio > 1 for ratio in ratios):
             raise ValueError(f"ratios is {ratios}; each must be above 1")
         if not 0 < base_rate < 1:
             raise ValueError(f"base_rate is {base_rate}; it must lie between 0 and 1")
-        if dispersion <= 0:
+        if not dispersion > 0:
             raise ValueError(f"dispersion is {dispersion}; it must be above 0")
-        if warm_up < 0:
+        if not warm_up >= 0:
             raise ValueError(f"warm_up is {warm_up} buckets; it must be at least 0")
-        if least < 1:
+        if not least >= 1:
             raise ValueError(f"least is {least} authors; it must be at least 1")
-        if follow < 1:
+        if not follow >= 1:
             raise ValueError(f"follow is {follow} buckets; it must be at least 1")
         self.half_life = half_life
         self.strength = strength
@@ -288,6 +296,9 @@ class Emergence(AnomalyDetector):
         return self._constants(self.strength)
 
     def _columns(self, x: Mapping[str, float]) -> tuple[list[str], Ids, Counts, int]:
+        for name, count in x.items():
+            if not (math.isfinite(count) and count == int(count)):
+                raise ValueError(f"{name} is {count}; each must be a whole number of authors")
         names = [name for name, count in x.items() if name != self.exposure and count]
         ids = np.array([feature_id(name) for name in names], dtype=np.uint64)
         counts = np.array([x[name] for name in names], dtype=np.int64)
@@ -356,6 +367,7 @@ class Emergence(AnomalyDetector):
         for name, values in (("counts", counts), ("prior", prior), ("season", season)):
             if values is not None and values.size != size:
                 raise ValueError(f"{size} features but {values.size} {name}; they must be as many")
+        check_expected(prior, season)
         increasing, lowest, highest = kernel.extent(features, counts)
         if not increasing and (not features.all() or np.unique(features).size < size):
             raise ValueError("features must be distinct, and none may be 0")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors import _emergence_kernel as kernel
 from detectors._emergence_table import EmergenceTable
-from detectors.emergence import Emergence, EmergenceScores
+from detectors.emergence import Emergence, EmergenceScores, check_expected
 from detectors.emergence_tails import Tails, tails
 from detectors.features import feature_id
 
@@ -185,6 +185,7 @@ class EmergenceTree:
                 f"{np.count_nonzero(top)} entries have none above but {prior.size} have a prior and "
                 f"{season.size} a season; they must be as many"
             )
+        check_expected(prior, season)
         priors, seasons = np.zeros((2, heard.features.size))
         priors[top], seasons[top] = prior, season
         columns = kernel.Bucket(

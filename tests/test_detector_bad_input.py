@@ -14,6 +14,8 @@ import pytest
 from detectors.blind_spot import BlindSpot
 from detectors.counts import Counts
 from detectors.drift import Drift
+from detectors.emergence import Emergence
+from detectors.emergence_tree import EmergenceTree, Heard
 from detectors.mismatch import Mismatch
 from detectors.novelty import Novelty
 from detectors.silence import Silence
@@ -29,6 +31,7 @@ BUCKETS: dict[type, X] = {
     Silence: {"authors": 4, "factor": 1.0},
     BlindSpot: {"customer": 2, "field": 1, "customer_exposure": 9, "field_exposure": 5},
     Drift: {"n": 4, "sum": 2.0, "sum_sq": 1.5},
+    Emergence: {"n": 20, "queue": 2},
     Wave: {"answers": 6, "without_text": 2},
     Mismatch: {"answers": 6, "without_text": 2, "both": 4, "gap_sum": 0.4, "gap_sum_sq": 0.2},
 }
@@ -47,7 +50,7 @@ def learned(kind: type, x: X, **parameters: Any) -> Any:
 def assert_refused(detector: Any, x: X) -> None:
     before = {name: values.copy() for name, values in detector.state_arrays().items()}
     for method in (detector.score_one, detector.learn_one):
-        with pytest.raises(ValueError, match=r" is | are | go | hold| has "):
+        with pytest.raises(ValueError, match=r" is | are | go | run | hold| has "):
             method(x)
     after = detector.state_arrays()
     assert all(np.array_equal(values, after[name], equal_nan=True) for name, values in before.items())
@@ -96,10 +99,50 @@ def test_words_whose_value_is_no_number_teach_nothing(value: float) -> None:
     assert all(np.array_equal(values, before[name]) for name, values in model.state_arrays().items())
 
 
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ({"n": 20, "queue": 1.5}, "queue is 1.5; each must be a whole number of authors"),
+        ({"n": 2.5, "queue": 1}, "n is 2.5; each must be a whole number of authors"),
+        ({"n": 0, "queue": 1}, r"counts run from 0 to 1; each must lie in \[0, exposure=0\]"),
+        ({"n": 3, "queue": 4}, r"counts run from 0 to 4; each must lie in \[0, exposure=3\]"),
+    ],
+)
+def test_authors_are_whole_and_no_more_than_wrote(x: X, message: str) -> None:
+    detector = learned(Emergence, BUCKETS[Emergence])
+    assert_refused(detector, x)
+    with pytest.raises(ValueError, match=message):
+        detector.learn_one(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("prior", one) for one in (*NOT_NUMBERS, -0.1)] + [("season", math.nan), ("season", 0.5)],
+)
+def test_what_a_wider_perimeter_says_is_a_rate_and_a_season_a_factor(name: str, wrong: float) -> None:
+    expected: Mapping[str, Any] = {
+        "prior": np.array([0.1]),
+        "season": np.array([1.0]),
+        name: np.array([wrong]),
+    }
+    features, counts = np.array([5], np.uint64), np.array([2])
+    detector, tree = Emergence(), EmergenceTree(Emergence())
+    heard = Heard(["nord"], np.array([0, 1]), np.array([20]), features, counts, np.array([-1]))
+    with pytest.raises(ValueError, match=f"{name} holds {wrong}; each must be finite and at least"):
+        detector.learn_many(features, counts, exposure=20, bucket=0, **expected)
+    with pytest.raises(ValueError, match=f"{name} holds {wrong}; each must be finite and at least"):
+        tree.learn_many(heard, bucket=0, **expected)
+    assert (detector.features, tree.features) == (0, 0)
+
+
 PARAMETERS: dict[type, tuple[str, ...]] = {
     BlindSpot: ("half_life", "tolerance", "strength", "together", "caution", "warm_up", "min_authors"),
     Counts: ("level_discount", "dispersion_half_life", "carry", "patience", "warm_up", "forget_after"),
     Drift: ("half_life", "warm_up", "low", "high"),
+    Emergence: (
+        *("half_life", "strength", "base_rate", "base_strength", "dispersion"),
+        *("warm_up", "least", "follow"),
+    ),
     Mismatch: ("half_life", "warm_up"),
     Novelty: ("half_life", "join", "merge", "common", "strength"),
     Silence: ("half_life", "period", "trend", "day_strength", "doubt", "warm_up", "min_authors"),
@@ -117,7 +160,7 @@ def test_no_parameter_is_no_number(kind: type, name: str) -> None:
         kind(**{name: math.nan})
 
 
-@pytest.mark.parametrize("kind", [BlindSpot, Silence])
+@pytest.mark.parametrize("kind", [BlindSpot, Emergence, Silence])
 def test_ratios_are_numbers_above_1(kind: type) -> None:
     for ratios in ((2.0, math.nan), (math.nan, 2.0), (1.0,), ()):
         with pytest.raises(ValueError, match="each must be above 1"):
