@@ -135,6 +135,32 @@ def test_what_a_wider_perimeter_says_is_a_rate_and_a_season_a_factor(name: str, 
     assert (detector.features, tree.features) == (0, 0)
 
 
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, -1.0, 7.0])
+def test_of_a_text_to_gather_only_the_words_count(value: float) -> None:
+    one, other = Novelty(warm_up=0), Novelty(warm_up=0)
+    for _ in range(3):
+        assert one.score_one({"panne": value, "caisse": 1}) == other.score_one({"panne": 1, "caisse": 1})
+        one.learn_one({"panne": value, "caisse": 1})
+        other.learn_one({"panne": 1, "caisse": 1})
+    before, after = one.state_arrays(), other.state_arrays()
+    assert all(np.array_equal(values, after[name], equal_nan=True) for name, values in before.items())
+
+
+def test_texts_that_gather_bear_empty_buckets_and_jumps_of_the_clock() -> None:
+    detector = Novelty(warm_up=0)
+    texts, people = np.array([0, 2, 4]), np.array([1, 2], np.uint64)
+    words = np.array([11, 12, 11, 13], np.uint64)
+    nothing = (np.zeros(1, np.int64), np.empty(0, np.uint64), np.empty(0, np.uint64))
+    assert detector.learn_many(*nothing, bucket=0).evidence.size == 0
+    for bucket in (1, 20, 5_000_000):
+        assert np.isfinite(detector.learn_many(texts, words, people, bucket=bucket).evidence).all()
+    for bucket in (20, 5_000_000):
+        with pytest.raises(
+            ValueError, match=f"bucket is {bucket}; buckets up to 5000000 are learned already"
+        ):
+            detector.learn_many(texts, words, people, bucket=bucket)
+
+
 PARAMETERS: dict[type, tuple[str, ...]] = {
     BlindSpot: ("half_life", "tolerance", "strength", "together", "caution", "warm_up", "min_authors"),
     Counts: ("level_discount", "dispersion_half_life", "carry", "patience", "warm_up", "forget_after"),
