@@ -25,19 +25,21 @@ ROOT, STORE = "e", "e/nord/lille"
 PERIMETERS = 3
 MIN_AUTHORS = 3
 HALF_LIFE = 180.0
-FALSE_ALERTS = 4.0
+"""Days."""
+FALSE_ALERTS = 8.0
 """A perimeter and year, of which these streams last 0.4."""
 WARM_UP = 56
 
 
-def find(stream: Stream) -> list[Flag]:
+def find(stream: Stream, *, half_life: float = HALF_LIFE, false_alerts: float = FALSE_ALERTS) -> list[Flag]:
     """Signals of new themes in a stream, each with the events that carried it when it was raised."""
     from pipelines.plain import PlainEngine
     from pipelines.stages.corroborate import KIND
 
     with work_folder() as folder:
         write_log(folder / "log", stream)
-        signals = _workspace(folder).replay(PlainEngine(), use=lambda _: None).signals
+        workspace = _workspace(folder, half_life, false_alerts)
+        signals = workspace.replay(PlainEngine(), use=lambda _: None).signals
     carriers: dict[str, list[int]] = {}
     for row in signals.evidence.select(["signal_id", "event_id"]).to_pylist():
         carriers.setdefault(row["signal_id"], []).append(place_of(row["event_id"]))
@@ -93,7 +95,7 @@ def _flag(stream: Stream, bucket: int, label: str, places: list[int]) -> Flag:
     return Flag(bucket, label, Counter(text.topic for text in carried if text.bucket <= bucket))
 
 
-def _workspace(folder: Path) -> "Workspace":
+def _workspace(folder: Path, half_life: float, false_alerts: float) -> "Workspace":
     from pipelines.settings import Settings
     from pipelines.workspace import Workspace
 
@@ -102,9 +104,9 @@ def _workspace(folder: Path) -> "Workspace":
             "organisation": {"root": ROOT, "name": "E", "timezone": "UTC", "languages": ["en", "fr"]},
             "privacy": {"min_authors": MIN_AUTHORS},
             "detection": {
-                "half_life_days": HALF_LIFE,
+                "half_life_days": half_life,
                 "warm_up_days": WARM_UP,
-                "false_alerts_per_perimeter_per_year": FALSE_ALERTS,
+                "false_alerts_per_perimeter_per_year": false_alerts,
             },
             "log": {"path": str(folder / "log")},
         }

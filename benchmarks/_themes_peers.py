@@ -26,7 +26,7 @@ WARM_UP = 56
 AGAIN, REACH = 28, 14
 LEAST = 10
 """Texts of the whole stream that a term is in at least. Most terms are rarer; this spares the peers false
-flags, and us hours of ADWIN."""
+flags, and us time."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,11 @@ def signitrend(counted: Counted, *, epoch: int, beta: float, half_life: float = 
 
     epoch: in buckets; a significance stands at the last bucket of its epoch. half_life: in buckets.
     """
-    epochs = BUCKETS // epoch
-    sizes = counted.sizes[: epochs * epoch].reshape(epochs, epoch).sum(axis=1)
-    shares = counted.counts[:, : epochs * epoch].reshape(-1, epochs, epoch).sum(axis=2) / sizes
+    shares = _by_epoch(counted.counts, epoch) / _by_epoch(counted.sizes[None], epoch)
     alpha = 1 - exp(log(0.5) * epoch / half_life)
     mean, variance, weight = shares[:, 0].copy(), shares[:, 0] ** 2, alpha
     strength = np.zeros(counted.counts.shape)
-    for number in range(1, epochs):
+    for number in range(1, shares.shape[1]):
         x = shares[:, number]
         strength[:, (number + 1) * epoch - 1] = (x - np.maximum(mean, beta)) / (np.sqrt(variance) + beta)
         step = alpha / (weight * (1 - alpha) + alpha)
@@ -80,20 +78,24 @@ def signitrend(counted: Counted, *, epoch: int, beta: float, half_life: float = 
     return strength
 
 
-def adwin(counted: Counted, *, delta: float) -> Counts:
-    """1 where a window over a term's counts drifts, to a higher mean.
+def adwin(counted: Counted, *, delta: float, epoch: int, shortest: int) -> Counts:
+    """1 where a window over a term's counts in epochs drifts, to a higher mean.
 
+    epoch: in buckets; a drift stands at the last bucket of its epoch. shortest: epochs of a window, at least.
     Counts and not shares: ADWIN takes values to range over [0, 1], and shares are too small for its bound.
     """
     from river.drift import ADWIN
 
     strength = np.zeros(counted.counts.shape)
-    for row, values in enumerate(counted.counts.tolist()):
-        window: Any = ADWIN(delta=delta, clock=1)  # type: ignore[no-untyped-call]
-        for bucket, count_here in enumerate(values):
+    for row, values in enumerate(_by_epoch(counted.counts, epoch).tolist()):
+        window: Any = ADWIN(  # type: ignore[no-untyped-call]
+            delta=delta, clock=1, min_window_length=shortest, grace_period=2 * shortest
+        )
+        for number, count_here in enumerate(values):
             before = window.estimation
             window.update(count_here)
-            strength[row, bucket] = float(window.drift_detected and window.estimation > before)
+            risen = window.drift_detected and window.estimation > before
+            strength[row, (number + 1) * epoch - 1] = float(risen)
     return strength
 
 
@@ -115,6 +117,13 @@ def kleinberg(counted: Counted, *, ratio: float) -> Counts:
         strength[:, bucket] = saved
         seen, written = seen + held, written + size
     return strength
+
+
+def _by_epoch(counts: Counts, epoch: int) -> Counts:
+    """Sums of epochs of so many buckets; what is left of the last one is left out."""
+    epochs = counts.shape[1] // epoch
+    summed: Counts = counts[:, : epochs * epoch].reshape(-1, epochs, epoch).sum(axis=2)
+    return summed
 
 
 def flags(counted: Counted, strength: Counts, threshold: float) -> list[Flag]:

@@ -58,6 +58,10 @@ class Score:
         """False discovery proportion: share of the flags that are about nothing injected."""
         return self.false / self.flags if self.flags else 0.0
 
+    def found_in(self, texts: int) -> float:
+        """Share of the topics that were flagged by so many of their texts."""
+        return sum(one <= texts for one in self.texts_before) / self.topics if self.topics else 0.0
+
     @property
     def median_texts(self) -> float | None:
         """Texts of a topic before its first flag."""

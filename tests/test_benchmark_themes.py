@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import _themes_ours as ours
 from benchmarks import _themes_peers as peers
 from benchmarks import _themes_streams as streams
-from benchmarks import themes
+from benchmarks import themes, themes_settings
 from benchmarks._report import Options
 from benchmarks._themes_score import NOTHING, Flag, Score, score
 from benchmarks._themes_streams import BACKGROUND, Stream, Text
@@ -128,6 +128,8 @@ def test_a_score_by_hand() -> None:
     assert worth.found == pytest.approx(2 / 3)
     assert worth.false_share == 0.25
     assert (worth.median_texts, worth.flags_a_topic) == (2.5, 1.5)
+    assert worth.found_in(2) == pytest.approx(1 / 3)
+    assert worth.found_in(3) == pytest.approx(2 / 3)
     both = worth + score(made([7]), [])
     assert both == Score(streams=2, topics=4, texts_before=(3, 2), flags=4, false=1)
 
@@ -202,10 +204,18 @@ def test_kleinberg_saves_the_best_run_of_gains() -> None:
 
 def test_adwin_notes_a_rise_and_no_fall() -> None:
     rise, fall = [0.0] * 60 + [1.0] * 60, [1.0] * 60 + [0.0] * 60
-    strength = peers.adwin(counted([rise, fall], 10), delta=0.1)
+    strength = peers.adwin(counted([rise, fall], 10), delta=0.1, epoch=1, shortest=5)
     assert strength[0, 60:90].any()
     assert not strength[0, :60].any()
     assert not strength[1].any()
+
+
+def test_adwin_tells_a_drift_at_the_end_of_its_epoch() -> None:
+    daily = peers.adwin(counted([[0.0] * 30 + [1.0] * 30], 10), delta=0.1, epoch=1, shortest=1)
+    halves = peers.adwin(counted([[0.0] * 60 + [0.5] * 60], 5), delta=0.1, epoch=2, shortest=1)
+    drifts = np.flatnonzero(daily[0, :60])
+    assert drifts.size
+    assert np.flatnonzero(halves[0, :120]).tolist() == (2 * drifts + 1).tolist()
 
 
 def test_a_term_that_stays_flagged_is_one_flag() -> None:
@@ -268,6 +278,9 @@ def test_scores_of_streams_add_up_by_background_rate_and_method() -> None:
     assert values["texts before, at 1"] == 5.5
     assert values["signals of a topic found, at 1"] == pytest.approx(7 / 6)
     assert values["false discovery proportion"] == 0
+    # All six found, by their sixth text four; of the peer one, too late.
+    assert values["found at 1, ahead of the best peer"] == pytest.approx(100 * 5 / 6)
+    assert values["by text 6 at 0.5, ahead of the best"] == pytest.approx(100 * 4 / 6)
     # One a stream, over three perimeters and the judged days of a stream.
     assert values["false alerts, nothing injected"] == pytest.approx(365 / (3 * 144))
 
@@ -287,3 +300,45 @@ def test_without_the_texts_the_report_says_so(monkeypatch: pytest.MonkeyPatch, t
     report = themes.run(Options(quick=True, texts=0, json=None))
     assert report.rows == [{"": "no texts of metro beside the checkout"}]
     assert report.figures == []
+
+
+# --- Settings -----------------------------------------------------------------------------------------
+
+
+def tried(found: int, *, false: int = 0, without: int = 0, texts: int = 5) -> themes_settings.Tried:
+    """A setting that finds so many of ten topics at either rate, each after so many texts, in one stream."""
+    worth = Score(1, 10, (texts,) * found, 20, false)
+    name = f"{found} {false} {without} {texts}"
+    return themes_settings.Tried(
+        "m", ((name, 1.0),), {1: worth, 2: worth, 0: Score(2, 0, (), without, without)}
+    )
+
+
+def test_settings_beyond_the_limits_are_left_and_the_best_of_the_others_comes_first() -> None:
+    # Of twenty flags one is .05, of two streams one is every second.
+    beyond = [tried(10, false=2), tried(10, without=2)]
+    within = [tried(9, without=1), tried(8), tried(8, texts=7), tried(8, false=1)]
+    assert themes_settings.choose([*beyond, *within[::-1]], "m") == within
+    assert themes_settings.choose(within, "another") == []
+
+
+def test_scores_of_settings_add_up_by_rate() -> None:
+    key: tuple[str, themes_settings.Given] = ("m", (("delta", 0.1),))
+    one = Score(1, 6, (3,), 2, 1)
+    played = [{key: one}, {key: one}, {key: NOTHING}]
+    (sums,) = themes_settings.total([(1, 0), (1, 1), (2, 0)], played)
+    assert (sums.method, sums.given) == key
+    assert sums.worth == {1: one + one, 2: NOTHING}
+
+
+def test_what_is_used_is_what_the_grid_holds() -> None:
+    def held(method: str, given: dict[str, float], threshold: float) -> bool:
+        return any(
+            name == method and given.items() <= dict(setting).items() and threshold in thresholds
+            for name, setting, thresholds in themes_settings.PEERS_GRID
+        )
+
+    for method, (strength, threshold) in themes.PEERS.items():
+        assert held(method, strength.keywords, threshold)  # type: ignore[attr-defined]
+    used = {"false_alerts": ours.FALSE_ALERTS, "half_life": ours.HALF_LIFE}
+    assert used in [dict(given) for given in themes_settings.OURS_GRID]

@@ -1,0 +1,156 @@
+"""Settings for `benchmarks.themes`: of each method those that find the most topics within the same limits.
+
+Every setting of a grid is played on the tuning trial, whose topics and backgrounds are reported nowhere.
+Within the limits are those whose false discovery proportion is at most .05 at either rate, and that cry
+falsely in at most every second stream in which nothing is injected. Of those, the one that finds the most
+topics, over both rates, is chosen; of equals the one with the fewest false flags, then the soonest.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+from benchmarks import _themes_ours as ours
+from benchmarks import _themes_peers as peers
+from benchmarks._report import Options, Report, Row, main
+from benchmarks._themes_score import NOTHING, Score, score
+from benchmarks._themes_streams import NEWS, ON_TRIAL, TEXTS, TOPICS, Stream, streams
+from benchmarks.themes import ADWIN, EVERY, FALSE_SHARE, FALSE_WITHOUT, KLEINBERG, OURS, SIGNITREND
+
+TRIAL = 0
+SHOWN = 3
+"""Settings of each method that are shown, the best first."""
+
+Given = tuple[tuple[str, float], ...]
+"""Names and values of a setting."""
+Grid = Sequence[tuple[str, Given, Sequence[float]]]
+"""Method, what its strength is given, and thresholds on that."""
+
+OURS_GRID = [
+    (("false_alerts", budget), ("half_life", half_life))
+    for half_life in (90.0, 180.0)
+    for budget in (2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0)
+]
+PEERS_GRID: Grid = [
+    *(
+        (SIGNITREND, (("epoch", epoch), ("beta", beta), ("half_life", half_life)), (5, 6, 7, 8, 9, 10, 12))
+        for epoch in (5, 7, 10, 14)
+        for beta in (1e-5, 5e-5, 1.5e-4)
+        for half_life in (28.0, 56.0)
+    ),
+    *((KLEINBERG, (("ratio", ratio),), (7.5, 8, 8.5, 9, 9.5, 10, 11)) for ratio in (3.0, 4.0, 6.0, 8.0)),
+    *(
+        (ADWIN, (("delta", delta), ("epoch", epoch), ("shortest", shortest)), (1,))
+        for epoch in (5,)
+        for shortest in (1, 2)
+        for delta in (0.05, 0.1, 0.15, 0.2, 0.3)
+    ),
+]
+STRENGTHS: Mapping[str, Any] = {
+    SIGNITREND: peers.signitrend,
+    KLEINBERG: peers.kleinberg,
+    ADWIN: peers.adwin,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A setting of a method, and what it is worth at each rate, by `every`."""
+
+    method: str
+    given: Given
+    worth: Mapping[int, Score]
+
+    @property
+    def found(self) -> float:
+        """Mean share of the topics, of the two rates."""
+        one, half, _ = (self.worth[every] for every in EVERY)
+        return (one.found + half.found) / 2
+
+    @property
+    def within(self) -> bool:
+        """Whether it keeps to the limits."""
+        one, half, none = (self.worth[every] for every in EVERY)
+        few = none.false <= FALSE_WITHOUT * none.streams
+        return few and max(one.false_share, half.false_share) <= FALSE_SHARE
+
+    @property
+    def order(self) -> tuple[float, int, float]:
+        """Sorts the best first."""
+        false = sum(worth.false for worth in self.worth.values())
+        return -self.found, false, self.worth[EVERY[0]].median_texts or TEXTS
+
+
+def run(asked: Options) -> Report:
+    """The best settings of each method, those chosen first."""
+    count = 1 if asked.quick else ON_TRIAL // TOPICS
+    tasks = [(every, number) for every in EVERY for number in range(count)]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        played = list(pool.map(play, tasks))
+    tried = total(tasks, played)
+    best = [one for method in (OURS, *STRENGTHS) for one in choose(tried, method)[:SHOWN]]
+    return Report(
+        "settings within the limits, on the tuning trial",
+        [_row(one) for one in best],
+        [],
+        [f"{len(tried)} settings tried on {count} stream(s) a rate; the first of each method is used."],
+    )
+
+
+def play(task: tuple[int, int]) -> dict[tuple[str, Given], Score]:
+    """What each setting of each method is worth on a stream of the tuning trial."""
+    every, number = task
+    *_, stream = streams(TRIAL, every, background=NEWS, count=number + 1)
+    return {**dict(_ours(stream)), **dict(_peers(stream))}
+
+
+def _ours(stream: Stream) -> Iterator[tuple[tuple[str, Given], Score]]:
+    for given in OURS_GRID:
+        yield (OURS, given), score(stream, ours.find(stream, **dict(given)))
+
+
+def _peers(stream: Stream) -> Iterator[tuple[tuple[str, Given], Score]]:
+    counted = peers.count(stream)
+    for method, given, thresholds in PEERS_GRID:
+        strength = STRENGTHS[method](counted, **dict(given))
+        for threshold in thresholds:
+            setting = (*given, ("threshold", threshold))
+            yield (method, setting), score(stream, peers.flags(counted, strength, threshold))
+
+
+def total(
+    tasks: Sequence[tuple[int, int]], played: Sequence[Mapping[tuple[str, Given], Score]]
+) -> list[Tried]:
+    """Sums over streams, in the order of the grids."""
+    worth: dict[tuple[str, Given], dict[int, Score]] = {}
+    for (every, _), scores in zip(tasks, played, strict=True):
+        for key, one in scores.items():
+            sums = worth.setdefault(key, {})
+            sums[every] = sums.get(every, NOTHING) + one
+    return [Tried(method, given, sums) for (method, given), sums in worth.items()]
+
+
+def choose(tried: Sequence[Tried], method: str) -> list[Tried]:
+    """Settings of a method within the limits, the best first."""
+    return sorted((one for one in tried if one.method == method and one.within), key=lambda one: one.order)
+
+
+def _row(tried: Tried) -> Row:
+    one, half, none = (tried.worth[every] for every in EVERY)
+    return {
+        "method": tried.method,
+        "setting": ", ".join(f"{name} {value:g}" for name, value in tried.given),
+        "found % at 1": 100 * one.found,
+        "texts before": one.median_texts,
+        "flags a topic": one.flags_a_topic,
+        "false share": one.false_share,
+        "found % at 0.5": 100 * half.found,
+        "false share at 0.5": half.false_share,
+        "false, nothing injected": none.false,
+    }
+
+
+if __name__ == "__main__":
+    main("themes_settings", __doc__ or "", run)
