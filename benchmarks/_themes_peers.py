@@ -1,8 +1,8 @@
 """Methods that people use for emerging themes, on counts of words and word pairs a bucket.
 
 All read the same counts, made by river's BagOfWords. Each gives a strength to a term and bucket; a term is
-flagged where that reaches the method's threshold. A term that stays flagged, or is again within four weeks,
-is one flag. The texts of the last two weeks that hold the term carry it.
+flagged where that reaches the method's threshold and, as for ours, three texts carry it: those of the last
+two weeks that hold the term. A term that stays flagged, or is again within four weeks, is one flag.
 
 Sources: SigniTrend, Schubert, Weiler & Kriegel (KDD 2014). ADWIN, Bifet & Gavaldà (SDM 2007), river's.
 Bursts, Kleinberg (KDD 2002), section 4: batches, two states; here the states of the stream up to each bucket.
@@ -24,6 +24,9 @@ Counts = NDArray[np.float64]
 WARM_UP = 56
 """Buckets without flags, as ours."""
 AGAIN, REACH = 28, 14
+FEWEST = 3
+"""Texts that carry a flag, at least: without it `LEAST`, which knows the future, would make of any new term
+a find."""
 LEAST = 10
 """Texts of the whole stream that a term is in at least. Most terms are rarer; this spares the peers false
 flags, and us time."""
@@ -134,8 +137,11 @@ def flags(counted: Counted, strength: Counts, threshold: float) -> list[Flag]:
     for row in np.flatnonzero(over.any(axis=1)).tolist():
         last = -AGAIN
         for bucket in np.flatnonzero(over[row]).tolist():
+            flag = _flag(counted, row, bucket)
+            if sum(flag.carried.values()) < FEWEST:
+                continue
             if bucket - last >= AGAIN:
-                found.append(_flag(counted, row, bucket))
+                found.append(flag)
             last = bucket
     return found
 

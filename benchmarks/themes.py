@@ -48,7 +48,7 @@ SOON = 6
 
 Peer = tuple[Callable[[peers.Counted], peers.Counts], float]
 PEERS: dict[str, Peer] = {
-    SIGNITREND: (partial(peers.signitrend, epoch=10, beta=5e-5), 7.0),
+    SIGNITREND: (partial(peers.signitrend, epoch=10, beta=5e-5, half_life=56.0), 7.0),
     KLEINBERG: (partial(peers.kleinberg, ratio=4.0), 9.0),
     ADWIN: (partial(peers.adwin, delta=0.1, epoch=5, shortest=1), 1.0),
 }

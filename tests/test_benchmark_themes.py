@@ -219,15 +219,15 @@ def test_adwin_tells_a_drift_at_the_end_of_its_epoch() -> None:
 
 
 def test_a_term_that_stays_flagged_is_one_flag() -> None:
-    stream = made(*[[7] if bucket < 90 else [] for bucket in range(streams.BUCKETS)], background=1)
+    stream = made(*[[7] if bucket < 150 else [] for bucket in range(streams.BUCKETS)], background=1)
     found = peers.count(stream)
     row = found.terms.index("word7")
     strength = np.zeros(found.counts.shape)
-    strength[row, [10, 60, 61, 80, 120]] = 5.0
+    strength[row, [10, 60, 61, 80, 120, 190]] = 5.0
     first, last = peers.flags(found, strength, 5.0)
-    # Bucket 10 is warm-up; 61 and 80 come within four weeks of one before, 120 does not.
+    # Bucket 10 is warm-up; 61 and 80 come within four weeks of one before, 120 does not; nothing carries 190.
     assert (first.bucket, first.topic, first.carried) == (60, 7, {7: peers.REACH})
-    assert (last.bucket, last.topic) == (120, BACKGROUND)
+    assert (last.bucket, last.topic, last.carried) == (120, 7, {7: peers.REACH})
 
 
 # --- Ours ---------------------------------------------------------------------------------------------

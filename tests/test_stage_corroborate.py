@@ -328,6 +328,16 @@ def test_events_that_say_a_word_of_its_birth_are_the_story_s_whatever_new_word_i
     assert len(story.support) == 6 + 8
 
 
+@pytest.mark.parametrize(("texts", "stories"), [(0, 2), (159, 2), (160, 1)])
+def test_a_quarter_of_the_events_is_enough_where_it_is_no_chance(texts: int, stories: int) -> None:
+    """Eight of so many texts say the new word, and one of those since then the old: at random 8 / texts."""
+    state = Corroboration()
+    corroborate([found(Flag(50, LILLE, 5, range(102, 107)))], state, DETECTION)
+    heard(state, Flag(51, LILLE, 5, [101]))
+    corroborate([found(Flag(52, LILLE, 9, [101, 102, *range(130, 136)], texts=texts))], state, DETECTION)
+    assert len(state.stories) == stories
+
+
 @pytest.mark.parametrize(
     ("texts", "stories"),
     # Three of so many texts say the new word, and two of those since then the old: at random 3 * 2 / texts

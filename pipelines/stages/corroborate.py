@@ -22,10 +22,12 @@ NOT_A_PART = 0.25
 """Share of the smaller and of the larger support that two candidates of one story have in common at least."""
 JOINS = 1 / 3
 """Share of a new cluster's events that must be a living story's for the cluster to be part of it."""
+JOINS_CLEARLY = 1 / 4
+"""The same where what they have in common is no chance."""
 LEAST_JOINT = 2
 """Events at least, where one that says both may be chance."""
 BY_CHANCE = 0.05
-"""Events that say both by chance, expected, up to which one is enough."""
+"""Events that say both by chance, expected, up to which what says both is no chance, were it one."""
 MOSTLY = 0.75
 """A child that holds this share of the support explains it: the signal is the child's."""
 KIND = EMERGENCE
@@ -255,8 +257,10 @@ def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:
     for candidate in cluster.candidates:
         if candidate.feature in story.seeds:
             theirs.update(candidate.support)
-    least = 1 if _by_chance(cluster, support, theirs) <= BY_CHANCE else LEAST_JOINT
-    return len(support.keys() & theirs.keys()) >= max(least, JOINS * len(support))
+    common, size = len(support.keys() & theirs.keys()), len(support)
+    if _by_chance(cluster, support, theirs) <= BY_CHANCE:
+        return common >= max(1, JOINS_CLEARLY * size)
+    return common >= max(LEAST_JOINT, JOINS * size)
 
 
 def _by_chance(
