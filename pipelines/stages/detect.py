@@ -46,6 +46,8 @@ OWN_STORY = 1 / 3
 """Share of crossings that are a story of their own: the others are the same events under another word."""
 URGENT_CROSSINGS = 0.01
 """Share of crossings that are of urgent themes, at most."""
+HALF = 0.5
+"""What a mention counts after a half-life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,12 @@ class Detection:
     def forget(self, estimator: Emergence | EmergenceTree, before: int, bucket: int, *, root: bool) -> None:
         """Forget the rare and old after learning `bucket`, if it is time to; before: next bucket before it.
 
-        Below the root, what one author said is forgotten after the window: most of what is ever said is said
+        Below the root, what one author said is forgotten after a half-life: most of what is ever said is said
         once, and the root still knows it.
         """
         if before // self.forget_every == (bucket + 1) // self.forget_every:
             return
-        below = self.forget_below if root else max(self.forget_below, 2.0 ** (-self.window / self.half_life))
+        below = self.forget_below if root else max(self.forget_below, HALF)
         estimator.forget(below=below, most=self.most_features, bucket=bucket)
 
 
