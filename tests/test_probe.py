@@ -241,7 +241,11 @@ def test_a_series_of_the_watch_is_shown_day_by_day(watched: Probed) -> None:
         sum(heard(day, GARE)[1] for day in range(since, number))
         for since, number in zip(begun, range(first + 1, DAYS + 1), strict=True)
     ]
-    told = [(count, one.observed) for count, one in zip(counts, days, strict=True) if not one.withheld]
+    told = [
+        (count, one.observed)
+        for count, one in zip(counts, days, strict=True)
+        if one.observed is not None and not one.withheld
+    ]
     assert told
     # A count is told to the minimum below, and stands until one that differs by the minimum can be told.
     assert all(observed % 2 == 0 and 0 <= count - observed <= 2 for count, observed in told)

@@ -8,7 +8,6 @@ its parent's rate as prior. Score first, then learn.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from pipelines.stages.finds import Candidates, Found, Supports
 from pipelines.stages.mentions import count
 from pipelines.stages.probe import Probing
 from pipelines.stages.teaching import EMERGENCE, NOTHING_TAUGHT, Teaching
+from pipelines.stages.told import Told, spans
 
 SHARES = {
     "emergence": 0.7,
@@ -240,7 +240,7 @@ def detect_division(
     mentions of a flagged feature come as support without a candidate, a bucket at a time.
     """
     probing = probing or Probing((), detection)
-    judge = _DivisionJudge(division, _Told(view), tree, detection, probing, teaching)
+    judge = _DivisionJudge(division, Told(view), tree, detection, probing, teaching)
     for bucket in division.buckets.tolist() if division.name != root else []:
         judge.judge(bucket)
     for bucket, feature, since in judge.told.asked():
@@ -254,45 +254,13 @@ def last_bucket(division: Division, view: pa.Table) -> int | None:
     return max(heard, default=None)
 
 
-class _Told:
-    """ROOT_VIEW as columns. spans: rows of each bucket."""
-
-    def __init__(self, view: pa.Table) -> None:
-        self.spans = dict(_spans(view))
-        self.features = view["feature"].to_numpy()
-        self.rates = view["rate"].to_numpy()
-        self.season = view["season"].to_numpy()
-        self._buckets = view["bucket"].to_numpy()
-        self._since = view["flagged_since"].fill_null(-1).to_numpy()
-
-    def _span(self, bucket: int) -> tuple[int, int]:
-        """Rows of a bucket; none where people wrote without a word that counts."""
-        return self.spans.get(bucket, (0, 0))
-
-    def rows_of(self, bucket: int, features: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Row of each feature; the root knows all that its divisions know."""
-        start, end = self._span(bucket)
-        return start + np.searchsorted(self.features[start:end], features)
-
-    def all_of(self, bucket: int) -> dict[str, Any]:
-        """Every feature of a bucket with its rate and season."""
-        part = slice(*self._span(bucket))
-        return {"features": self.features[part], "rates": self.rates[part], "season": self.season[part]}
-
-    def asked(self) -> Iterator[tuple[int, int, int]]:
-        """(bucket, feature, since) of what the root asks support for."""
-        rows = np.flatnonzero(self._since >= 0)
-        columns = (self._buckets, self.features, self._since)
-        return zip(*(column[rows].tolist() for column in columns), strict=True)
-
-
 class _DivisionJudge:
     """Judges a division's buckets, and gathers what it finds."""
 
     def __init__(
         self,
         division: Division,
-        told: _Told,
+        told: Told,
         tree: EmergenceTree,
         detection: Detection,
         probing: Probing,
@@ -388,14 +356,6 @@ def _asked_since(
 
 def _buckets(tally: pa.Table) -> Iterator[tuple[int, NDArray[np.uint64], NDArray[np.int64], int]]:
     features, authors = tally["feature"].to_numpy(), tally["authors"].to_numpy()
-    for bucket, (start, end) in _spans(tally):
+    for bucket, (start, end) in spans(tally):
         # In order of id, feature 0 comes first.
         yield bucket, features[start + 1 : end], authors[start + 1 : end], int(authors[start])
-
-
-def _spans(table: pa.Table) -> Iterator[tuple[int, tuple[int, int]]]:
-    """First row, and the row after the last, of each bucket of a table that is in order of bucket."""
-    buckets = table["bucket"].to_numpy()
-    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[:1] - 1)).tolist()
-    for start, end in pairwise([*starts, buckets.size]):
-        yield int(buckets[start]), (start, end)

@@ -1,0 +1,49 @@
+"""What the root tells divisions of a slice's buckets."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+class Told:
+    """ROOT_VIEW as columns. spans: rows of each bucket."""
+
+    def __init__(self, view: pa.Table) -> None:
+        self.spans = dict(spans(view))
+        self.features = view["feature"].to_numpy()
+        self.rates = view["rate"].to_numpy()
+        self.season = view["season"].to_numpy()
+        self._buckets = view["bucket"].to_numpy()
+        self._since = view["flagged_since"].fill_null(-1).to_numpy()
+
+    def _span(self, bucket: int) -> tuple[int, int]:
+        """Rows of a bucket; none where people wrote without a word that counts."""
+        return self.spans.get(bucket, (0, 0))
+
+    def rows_of(self, bucket: int, features: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Row of each feature; the root knows all that its divisions know."""
+        start, end = self._span(bucket)
+        return start + np.searchsorted(self.features[start:end], features)
+
+    def all_of(self, bucket: int) -> dict[str, Any]:
+        """Every feature of a bucket with its rate and season."""
+        part = slice(*self._span(bucket))
+        return {"features": self.features[part], "rates": self.rates[part], "season": self.season[part]}
+
+    def asked(self) -> Iterator[tuple[int, int, int]]:
+        """(bucket, feature, since) of what the root asks support for."""
+        rows = np.flatnonzero(self._since >= 0)
+        columns = (self._buckets, self.features, self._since)
+        return zip(*(column[rows].tolist() for column in columns), strict=True)
+
+
+def spans(table: pa.Table) -> Iterator[tuple[int, tuple[int, int]]]:
+    """First row, and the row after the last, of each bucket of a table that is in order of bucket."""
+    buckets = table["bucket"].to_numpy()
+    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[:1] - 1)).tolist()
+    for start, end in pairwise([*starts, buckets.size]):
+        yield int(buckets[start]), (start, end)
