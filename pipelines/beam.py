@@ -21,20 +21,17 @@ from pipelines.steps import (
     keep,
     kept,
     lay_out,
-    pass_on,
-    passed_on,
     read_rows,
 )
 
-_DIRECT = (None, "DirectRunner")
-"""How Beam's options name the runner of this machine."""
-
 
 class BeamEngine:
-    """Runs each step as a Beam pipeline.
+    """Runs each step as a Beam pipeline, its state in files: held in memory, Beam's own left too little.
 
     workers: processes of the Direct runner; options: Beam's own flags, such as `--runner=FlinkRunner`.
     """
+
+    in_process = False
 
     def __init__(self, *, workers: int = 1, options: Sequence[str] = ()) -> None:
         if workers < 1:
@@ -42,8 +39,6 @@ class BeamEngine:
         mode = "in_memory" if workers == 1 else "multi_processing"
         direct = [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
         self._options = [*direct, *options]
-        chosen = PipelineOptions(self._options).get_all_options()
-        self.in_process = chosen["direct_running_mode"] == "in_memory" and chosen["runner"] in _DIRECT
 
     def run(self, step: Step, plan: Plan) -> Shard:
         """What a slice of the log gives."""
@@ -96,6 +91,7 @@ class ReplayStep(beam.PTransform):  # type: ignore[misc]
             | "Compare copies" >> beam.Map(compare, step, plan)
         )
         elsewhere = beam.pvalue.AsSingleton(compared)
+        # Rows are laid out by both steps that need them: that is cheaper than to pass on what they become.
         divisions = (read, known) | "All divisions" >> beam.Flatten() | "By division" >> beam.GroupByKey()
         root = (
             divisions
@@ -116,16 +112,13 @@ Grouped = tuple[str, Iterable[pa.RecordBatch | None]]
 
 
 def _tally(grouped: Grouped, elsewhere: pa.Table, step: Step, plan: Plan) -> pa.Table:
-    division = _lay_out(grouped, elsewhere, step, plan)
-    pass_on(division, step, plan)
-    return division.tally()
+    return _lay_out(grouped, elsewhere, step, plan).tally()
 
 
 def _judge(
     grouped: Grouped, elsewhere: pa.Table, root: tuple[pa.Table, Found], step: Step, plan: Plan
 ) -> Shard:
-    division = passed_on(grouped[0], step, plan) or _lay_out(grouped, elsewhere, step, plan)
-    return judge_division(division, root[0], step, plan)
+    return judge_division(_lay_out(grouped, elsewhere, step, plan), root[0], step, plan)
 
 
 def _lay_out(grouped: Grouped, elsewhere: pa.Table, step: Step, plan: Plan) -> Division:

@@ -28,7 +28,7 @@ from pipelines.stages.teaching import Teaching
 from pipelines.stages.understand import Reader
 from pipelines.steps import Plan, Step, discard, keep_reader
 
-SLICE_ROWS = 61_440
+SLICE_ROWS = 65_536
 """Rows of a slice: memory follows the slice, not the log."""
 EMPTY = "{}: the log holds no event yet; run `vigie ingest` first"
 """What to say of a log at a place."""

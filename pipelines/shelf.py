@@ -19,9 +19,6 @@ class Shelf(Protocol):
     def take(self, number: int, name: str) -> Any:
         """What was put there, None if nothing was. It may be given away: ask once a step."""
 
-    def pass_on(self, number: int, name: str, value: Any) -> None:
-        """Keep what a later part of the same step could make again, if that is the cheaper way."""
-
     def drop(self, number: int) -> None:
         """Let go of all that a step started from."""
 
@@ -42,9 +39,6 @@ class Files:
         """Read the file; it stays."""
         place = self._place(number, name)
         return read_state(place) if place.exists() else None
-
-    def pass_on(self, number: int, name: str, value: Any) -> None:
-        """Nothing: laying rows out again is cheaper than writing and reading what they become."""
 
     def drop(self, number: int) -> None:
         """Remove the files."""
@@ -72,8 +66,6 @@ class Held:
     def take(self, number: int, name: str) -> Any:
         """Give it away: a state that a step changes is not in memory twice."""
         return self._states.pop((number, name), None)
-
-    pass_on = put
 
     def drop(self, number: int) -> None:
         """Forget what is left of a step."""

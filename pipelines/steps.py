@@ -25,7 +25,6 @@ _FOUND = ".found"
 _ROOT = ".root"
 _COPIES = ".copies"
 _REMEMBERED = ".rows"
-_LAID_OUT = ".laid-out"
 """Names of states beside those of divisions, which cannot be called so."""
 
 
@@ -96,17 +95,6 @@ def lay_out(
     """A division's rows behind those it remembers, ready to be counted."""
     remembered = plan.shelf.take(step.number, name + _REMEMBERED)
     return flow.lay_out(name, batches, elsewhere, remembered, plan.detection)
-
-
-def pass_on(division: Division, step: Step, plan: Plan) -> None:
-    """Leave what is laid out to a later part of the step, where that is cheaper than to do it again."""
-    plan.shelf.pass_on(step.number, division.name + _LAID_OUT, division)
-
-
-def passed_on(name: str, step: Step, plan: Plan) -> Division | None:
-    """What `pass_on` left, if it did."""
-    division: Division | None = plan.shelf.take(step.number, name + _LAID_OUT)
-    return division
 
 
 def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, Found]:
