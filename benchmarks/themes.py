@@ -6,7 +6,7 @@ chosen on the first, within the same limits (`benchmarks.themes_settings`), and 
 other topics, other draws of the background.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +46,7 @@ FALSE_WITHOUT = 0.5
 SOON = 6
 """Texts of a topic by which it should be found."""
 
-Peer = tuple[Callable[[peers.Counted], peers.Counts], float]
+Peer = tuple[partial[peers.Counts], float]
 PEERS: dict[str, Peer] = {
     SIGNITREND: (partial(peers.signitrend, epoch=10, beta=5e-5, half_life=56.0), 7.0),
     KLEINBERG: (partial(peers.kleinberg, ratio=4.0), 9.0),

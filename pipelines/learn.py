@@ -17,6 +17,7 @@ from connectors.errors import LogError
 from connectors.log import EventLog
 from detectors.features import THEME, kind_of
 from detectors.text_weights import UNIT, Quantised, Texts, TextWeights
+from pipelines.columns import one_array
 from pipelines.stages.mood import HIGH, LOW, MIDDLE, moods
 from pipelines.stages.terms import spelled
 from pipelines.stages.understand import UNDERSTOOD, Reader, languages, understand
@@ -259,7 +260,7 @@ def _scored(rows: pa.Table) -> pa.Table:
 
 
 def _texts(rows: pa.Table) -> Texts:
-    features = rows["features"].combine_chunks()
+    features = one_array(rows["features"])
     sizes = pc.list_value_length(features).to_numpy()
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     return Texts(features.flatten().to_numpy(), offsets, rows["sentiment"].to_numpy().astype(np.int64))

@@ -2,12 +2,10 @@
 
 import pickle
 import shutil
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
-from weakref import WeakValueDictionary
 
 
 class Shelf(Protocol):
@@ -17,7 +15,7 @@ class Shelf(Protocol):
         """Keep what a step starts from."""
 
     def take(self, number: int, name: str) -> Any:
-        """What was put there, None if nothing was. It may be given away: ask once a step."""
+        """What was put there, None if nothing was; a shelf in memory gives it away."""
 
     def drop(self, number: int) -> None:
         """Let go of all that a step started from."""
@@ -49,15 +47,10 @@ class Files:
 
 
 class Held:
-    """In memory, for an engine whose steps all run in this process, each of them once.
-
-    Engines pickle what they pass to a step: here that gives the same shelf again, as long as it lives.
-    """
+    """In memory, for an engine whose steps all run in this process, each part of them once."""
 
     def __init__(self) -> None:
-        self._name = uuid4().hex
         self._states: dict[tuple[int, str], Any] = {}
-        _ALIVE[self._name] = self
 
     def put(self, number: int, name: str, state: Any) -> None:
         """Hold it, not a copy."""
@@ -71,17 +64,6 @@ class Held:
         """Forget what is left of a step."""
         for key in [key for key in self._states if key[0] == number]:
             del self._states[key]
-
-    def __reduce__(self) -> Any:
-        return _alive, (self._name,)
-
-
-_ALIVE: MutableMapping[str, Held] = WeakValueDictionary()
-
-
-def _alive(name: str) -> Held:
-    """The shelf of this process by its name. KeyError in another process, which must use Files."""
-    return _ALIVE[name]
 
 
 def read_state(place: Path) -> Any:

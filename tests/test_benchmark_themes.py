@@ -339,6 +339,6 @@ def test_what_is_used_is_what_the_grid_holds() -> None:
         )
 
     for method, (strength, threshold) in themes.PEERS.items():
-        assert held(method, strength.keywords, threshold)  # type: ignore[attr-defined]
+        assert held(method, strength.keywords, threshold)
     used = {"false_alerts": ours.FALSE_ALERTS, "half_life": ours.HALF_LIFE}
     assert used in [dict(given) for given in themes_settings.OURS_GRID]

@@ -33,11 +33,11 @@ def test_each_object_is_of_a_known_version() -> None:
 
 
 def test_commands_are_those_of_the_command_line() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    root: Any = typer.main.get_command(app)
     for name in ("live", "ingest"):
         program, command, *arguments = PODS[name]["containers"][0]["command"]
         assert program == "vigie"
-        with commands[command].make_context(command, arguments) as context:
+        with root.commands[command].make_context(command, arguments) as context:
             assert context.params["settings"] == Path("/vigie/vigie.toml")
 
 

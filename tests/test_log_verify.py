@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,28 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import LogError
-from connectors.events import EVENT, TEXT
+from connectors.events import TEXT
 from connectors.log import EventLog, LogWriter, merkle
-
-T0 = datetime(2024, 3, 1, tzinfo=UTC)
-BASE = {
-    "grace_s": 0,
-    "source": "enquete",
-    "channel": "survey",
-    "voice": "customer",
-    "perimeter": "enseigne/nord",
-    "language": "fr",
-    "flags": 0,
-}
+from tests import log_events
+from tests.log_events import T0
 
 
 def events(first: int, count: int) -> pa.Table:
-    times = [T0 + timedelta(hours=n) for n in range(first, first + count)]
-    listed = [
-        {**BASE, "event_id": n.to_bytes(16), "occurred_at": at, "admitted_at": at, "text": f"texte {n}"}
-        for n, at in enumerate(times, start=first)
-    ]
-    return pa.Table.from_pylist(listed, schema=EVENT)
+    return log_events.events(first, count, text="texte {}".format)
 
 
 @pytest.fixture

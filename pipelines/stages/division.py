@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from detectors.schemas import FEATURE_TALLY
 from pipelines.columns import one_array
 from pipelines.stages.copies import division_id
-from pipelines.stages.mentions import Elsewhere, Fresh, Rows, count, fresh, returning, supporters
+from pipelines.stages.mentions import Elsewhere, Fresh, Rows, count, fresh, previous, returning, supporters
 from pipelines.stages.understand import UNDERSTOOD
 
 LAID_OUT = pa.schema(
@@ -45,16 +45,16 @@ class Division:
             remembered = LAID_OUT.empty_table()
         new = _canonical(rows)
         together = pa.concat_tables([remembered.select(UNDERSTOOD.names), new])
-        person, bucket = together["person"].to_numpy(), together["bucket"].to_numpy()
+        bucket, before = together["bucket"].to_numpy(), previous(together["person"].to_numpy())
         paths, self.nodes = _paths(together["perimeter"], name)
         # What remembered rows say is left where it is, but for authors who write again: it is most of all.
-        asked = returning(person, bucket, self.first_new, window)
+        asked = returning(before, bucket, self.first_new, window)
         said, lately = _rows_of(remembered["features"], asked), one_array(new["features"])
         sizes = np.zeros(together.num_rows, np.int64)
         sizes[asked], sizes[self.first_new :] = np.diff(list_offsets(said)), np.diff(list_offsets(lately))
         self.rows = Rows(
             bucket=bucket,
-            person=person,
+            before=before,
             copy=together["copy"].to_numpy(),
             writes=together["has_text"].to_numpy(),
             paths=paths,

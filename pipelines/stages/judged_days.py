@@ -31,10 +31,9 @@ class JudgedDay:
     Means, shares and the texts of an unusual day are those of the day.
 
     observed: None where there was nothing to observe, or where it is withheld; a count of at least so many.
-    writers: people who wrote at
-    all, None for a signal of the watch. low, high: where the ordinary lies. evidence, threshold: natural
-    logarithms, evidence at least 0, None where it would give away what is withheld. raised: whether that was
-    an alert. withheld: whether too few people stand behind it.
+    writers: people who wrote at all, None for a signal of the watch. low, high: where the ordinary lies.
+    evidence, threshold: natural logarithms, evidence at least 0, None where it would give away what is
+    withheld. raised: whether that was an alert. withheld: whether too few people stand behind it.
     """
 
     day: date

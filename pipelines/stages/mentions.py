@@ -19,11 +19,11 @@ from detectors.features import mix
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Columns of a division's rows. paths: node of each row at each depth, -1 below its leaf; shape
-    (rows, depths). offsets, features: the list column, of remembered rows of `returning` authors at least.
-    writes: whether the row has a text."""
+    (rows, depths). before: row of the same author before, -1 if none. offsets, features: the list column, of
+    remembered rows of `returning` authors at least. writes: whether the row has a text."""
 
     bucket: NDArray[np.int32]
-    person: NDArray[np.uint64]
+    before: NDArray[np.int64]
     copy: NDArray[np.uint64]
     writes: NDArray[np.bool_]
     paths: NDArray[np.int32]
@@ -52,10 +52,10 @@ class Fresh:
 
 
 def returning(
-    person: NDArray[np.uint64], bucket: NDArray[np.int32], first: int, window: int
+    before: NDArray[np.int64], bucket: NDArray[np.int32], first: int, window: int
 ) -> NDArray[np.int64]:
-    """Rows before `first` whose author writes again from there on, within the window. person: of each row."""
-    found: NDArray[np.int64] = np.flatnonzero(_returning(_previous(person), bucket, first, window))
+    """Rows before `first` whose author writes again from there on, within the window. before: as in Rows."""
+    found: NDArray[np.int64] = np.flatnonzero(_returning(before, bucket, first, window))
     return found
 
 
@@ -82,8 +82,8 @@ def fresh(
     _repeats(
         first,
         rows.bucket,
-        _previous(rows.person),
-        _previous(rows.copy),
+        rows.before,
+        previous(rows.copy),
         rows.writes,
         rows.paths,
         rows.features,
@@ -147,7 +147,7 @@ def supporters(
 
 
 @njit(cache=True)
-def _previous(keys: Any) -> Any:
+def previous(keys: Any) -> Any:
     """Row of the previous occurrence of each row's key, -1 if none."""
     size = 64
     while size < 2 * keys.size:

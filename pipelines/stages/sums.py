@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.features import feature_id
+from pipelines.columns import one_array
 from pipelines.stages.tally import ALL_TEXTS
 
 Counts = NDArray[np.int64]
@@ -87,7 +88,7 @@ def _values(cells: pa.Table) -> dict[str, Counts]:
 
 
 def _encoded(column: pa.ChunkedArray) -> "_Key":
-    encoded = pc.dictionary_encode(column.combine_chunks())
+    encoded = pc.dictionary_encode(one_array(column))
     return _Key.of(encoded.dictionary.to_pylist(), encoded.indices.to_numpy())
 
 

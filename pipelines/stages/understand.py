@@ -12,7 +12,7 @@ from connectors.civil_days import civil_days
 from connectors.events import EVENT, FLAG_LATE, check_schema, effective_at
 from connectors.perimeters import moved
 from detectors.text_weights import Quantised, Texts
-from pipelines.columns import mapped
+from pipelines.columns import mapped, one_array
 from pipelines.lexicon import Lexicons
 from pipelines.stages.lexicon_table import LexiconTable, compile_lexicon
 from pipelines.stages.mood import moods
@@ -171,6 +171,4 @@ def first_words(ids: pa.Array) -> NDArray[np.uint64]:
 
 
 def _as_array(column: object, kind: pa.DataType) -> pa.Array:
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    return column if isinstance(column, pa.Array) else pa.array(column, kind)
+    return one_array(column) if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column, kind)
