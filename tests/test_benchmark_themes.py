@@ -296,7 +296,10 @@ def test_the_plan_covers_every_background_and_reports_no_tuning_topic() -> None:
 
 
 def test_without_the_texts_the_report_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(streams.FILES, streams.METRO, tmp_path / "absent.csv")
+    there = tmp_path / "there.csv"
+    there.touch()
+    for name in list(streams.FILES):
+        monkeypatch.setitem(streams.FILES, name, tmp_path / "absent.csv" if name == streams.METRO else there)
     report = themes.run(Options(quick=True, texts=0, json=None))
     assert report.rows == [{"": "no texts of metro beside the checkout"}]
     assert report.figures == []

@@ -178,9 +178,8 @@ def test_supporters_are_the_rows_that_count(rows: list[Row], window: int, cut: i
         division = Division(TOP, understood(rows), UNDERSTOOD.empty_table(), window=window)
     else:
         # What is remembered of the rows before the cut is in pieces of its own.
-        before = Division(
-            TOP, understood([row for row in rows if row.bucket < cut]), UNDERSTOOD.empty_table(), window=7
-        )
+        past = understood([row for row in rows if row.bucket < cut])
+        before = Division(TOP, past, UNDERSTOOD.empty_table(), window=window)
         remembered = before.to_remember(cut - 1, 7)
         after = [row for row in rows if row.bucket >= cut]
         division = Division(TOP, understood(after), remembered, window=window)
