@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import Accounting, SourceFile
@@ -290,6 +290,19 @@ STEPS = st.lists(
 
 @settings(deadline=None, max_examples=25)
 @given(steps=STEPS)
+@example(
+    # A file that is gone at a restart, whose text another one has brought meanwhile, comes back as it was.
+    steps=[
+        ("grow", 0, ["deux"]),
+        ("grow", 1, ["un"]),
+        ("restart", 1, []),
+        ("rewrite", 0, ["un"]),
+        ("grow", 1, ["deux"]),
+        ("remove", 0, []),
+        ("restart", 0, []),
+        ("grow", 0, ["deux"]),
+    ]
+)
 def test_following_gives_the_events_that_one_ingest_after_each_step_gives(
     follow_time: ModuleType, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, list[str]]]
 ) -> None:

@@ -134,6 +134,8 @@ class Growth:
         for path in self._positions.keys() - found.keys():
             self.forget(self._positions.pop(path).part)
         due = [file for path, file in found.items() if self._is_due(path, versions[path])]
+        # A file that is gone counts no more, and is a new one should it come back.
+        self.saved.clear()
         self._looked_at = self.monotonic()
         return due
 
