@@ -21,7 +21,7 @@ PRIME = np.uint64(0x100000001B3)
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _TURN = np.uint64(33)
-_KIND_BITS = np.uint64(3)
+KIND_BITS = np.uint64(3)
 _ALL_BITS = (1 << 64) - 1
 _PLAIN_OFFSET, _PLAIN_PRIME, _PLAIN_MIX_1, _PLAIN_MIX_2 = map(int, (OFFSET, PRIME, _MIX_1, _MIX_2))
 _ORDER = np.uint64(0x9E3779B97F4A7C15)
@@ -36,7 +36,7 @@ def finish(value: Any, kind: Any) -> Any:
     value ^= value >> _TURN
     value *= _MIX_2
     value ^= value >> _TURN
-    return (value & ~_KIND_BITS) | kind
+    return (value & ~KIND_BITS) | kind
 
 
 @njit(uint64(uint64, uint64), cache=True, inline="always")

@@ -18,11 +18,12 @@ ROOT_VIEW = pa.schema(
         pa.field("feature", pa.uint64(), nullable=False),
         pa.field("rate", pa.float64(), nullable=False),
         pa.field("season", pa.float64(), nullable=False),
-        pa.field("flagged_since", pa.int32()),
+        pa.field("asked_since", pa.int32()),
+        pa.field("flagged", pa.bool_(), nullable=False),
     ]
 )
 """What the root tells divisions of each feature in a bucket: its rate before the bucket, the season's factor,
-and, where the root flags or follows it, the first bucket from which it asks for support."""
+where the root flags or follows it, the first bucket from which it asks for support, and whether it flags."""
 
 CANDIDATE = pa.schema(
     [
@@ -56,6 +57,8 @@ SUPPORT = pa.schema(
         pa.field("score_e4", pa.int32()),
         pa.field("sentiment", pa.int16(), nullable=False),
         pa.field("themes", pa.list_(pa.uint64()), nullable=False),
+        pa.field("topic", pa.list_(pa.uint64()), nullable=False),
     ]
 )
-"""The events that carry a candidate (bucket, perimeter, feature), one a distinct author."""
+"""The events that carry a candidate (bucket, perimeter, feature), one a distinct author. topic: what an event
+says that few texts say, but at least half of those of its division that carry the candidate."""

@@ -23,7 +23,8 @@ DETECTION = Detection(min_authors=4, window=10)
 @dataclass(frozen=True)
 class Flag:
     """A flagged feature. events: numbers of the events that carry it; where: an event's perimeter by its
-    hundreds (LILLE from 100, ARRAS from 200, NICE from 300); an event's author is its number."""
+    hundreds (LILLE from 100, ARRAS from 200, NICE from 300); an event's author is its number. topics: what
+    each event says that few others do."""
 
     bucket: int
     perimeter: str
@@ -31,6 +32,7 @@ class Flag:
     events: Sequence[int]
     evidence: float = 12.0
     texts: int = 0
+    topics: Sequence[Sequence[int]] | None = None
 
 
 PLACE_OF = {1: LILLE, 2: ARRAS, 3: NICE, 4: "e/nord", 5: f"{LILLE}/b1", 6: f"{LILLE}/b2"}
@@ -66,9 +68,10 @@ def found(*flags: Flag, persons: dict[int, int] | None = None) -> Found:
             "score_e4": None,
             "sentiment": 0,
             "themes": [],
+            "topic": list(topic),
         }
         for flag in flags
-        for event in flag.events
+        for event, topic in zip(flag.events, flag.topics or [()] * len(flag.events), strict=True)
     ]
     return Found(
         pa.Table.from_pylist(candidates, schema=CANDIDATE), pa.Table.from_pylist(support, schema=SUPPORT)
@@ -350,3 +353,26 @@ def test_one_event_in_common_is_chance_where_few_texts_came(texts: int, stories:
     heard(state, Flag(51, LILLE, 5, [101, 110]))  # since the new word's episode began
     corroborate([found(Flag(52, LILLE, 9, [101, 130, 131], texts=texts))], state, few)
     assert len(state.stories) == stories
+
+
+@pytest.mark.parametrize(
+    ("topics", "stories"),
+    [
+        ([[7], [7], [], []], 1),
+        ([[7], [], [], []], 2),
+        ([[8], [8], [8], [8]], 2),
+    ],
+)
+def test_texts_that_say_what_those_of_a_story_s_birth_do_are_its_own(
+    topics: list[list[int]], stories: int
+) -> None:
+    first = Flag(50, LILLE, 5, range(101, 105), topics=[[7], [7], [7], [9]])
+    then = Flag(53, LILLE, 13, range(111, 115), topics=topics)
+    assert len(told(first, then)) == stories
+
+
+def test_what_a_story_takes_in_does_not_widen_what_it_is_about() -> None:
+    first = Flag(50, LILLE, 5, range(101, 105), topics=[[7]] * 4)
+    then = Flag(53, LILLE, 13, range(111, 115), topics=[[7, 8]] * 4)
+    other = Flag(56, LILLE, 17, range(121, 125), topics=[[8]] * 4)
+    assert [len(events(story)) for story in told(first, then, other)] == [8, 4]

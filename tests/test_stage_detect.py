@@ -345,3 +345,22 @@ def one_score() -> Stream:
     stream = Stream()
     stream.say(1, "e/nord", text=False)
     return stream
+
+
+@pytest.mark.parametrize("cuts", [(), (60,), (59, 60, 61)])
+def test_what_few_say_but_most_of_the_candidates_events_is_their_topic(cuts: tuple[int, ...]) -> None:
+    beside, once = feature_id("poubelle"), feature_id("jaune")
+    stream = Stream()
+    for _ in range(4):
+        stream.background(range(70))
+    said = [
+        stream.say(60, STORES[0], NEW, WAIT, USUAL, *([beside] if number % 2 else [once] * (not number)))
+        for number in range(6)
+    ]
+    support = run(stream, cuts=cuts).support.to_pylist()
+    topics = {
+        row["position"]: set(row["topic"])
+        for row in support
+        if (row["perimeter"], row["feature"], row["bucket"]) == (STORES[0], NEW, FIRST + 60)
+    }
+    assert topics == {event: {NEW, beside} if place % 2 else {NEW} for place, event in enumerate(said)}

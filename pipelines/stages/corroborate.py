@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from pipelines.stages.detect import Detection
-from pipelines.stages.finds import Found
+from pipelines.stages.finds import COMMON, Found
 from pipelines.stages.teaching import EMERGENCE, NOTHING_TAUGHT, Teaching, ThresholdWeights
 
 SAME_STORY = 0.5
@@ -56,7 +56,10 @@ class Candidate:
 
 @dataclass(slots=True)
 class Story:
-    """A signal over its life. `born` is the candidate that raised it; `features` maps to best evidence."""
+    """A signal over its life. `born` is the candidate that raised it; `features` maps to best evidence.
+
+    seeds, topic: features that it was born with, and those that tell what it is about.
+    """
 
     story_id: str
     owner: str
@@ -66,6 +69,7 @@ class Story:
     seeds: frozenset[int]
     features: dict[int, float] = field(default_factory=dict)
     support: dict[bytes, Mapping[str, Any]] = field(default_factory=dict)
+    topic: frozenset[int] = frozenset()
     part_of: str | None = None
 
     def grow(self, cluster: "Cluster") -> None:
@@ -110,6 +114,12 @@ class Cluster:
         for candidate in self.candidates:
             together.update(candidate.support)
         return together
+
+    @property
+    def topic(self) -> frozenset[int]:
+        """What at least half of the events, and few other texts, say."""
+        said = Counter(feature for row in self.support.values() for feature in row["topic"])
+        return frozenset(feature for feature, times in said.items() if times >= COMMON * len(self.support))
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +262,11 @@ def _is_enough(cluster: Cluster, owner: str, weights: ThresholdWeights) -> bool:
 
 
 def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:
-    """Enough of the events are the story's already, or say a word that it was born with."""
+    """Enough of the events are the story's already, or say a word that it was born with; or most of them say
+    what most of those it was born with do, and few others.
+    """
+    if cluster.topic & story.topic:
+        return True
     theirs = dict(story.support)
     for candidate in cluster.candidates:
         if candidate.feature in story.seeds:
@@ -303,4 +317,4 @@ def _birth(cluster: Cluster, owner: str) -> Story:
     seeds = frozenset(one.feature for one in cluster.candidates)
     name = f"{owner}\n{cluster.bucket}\n{KIND}\n{','.join(f'{seed:016x}' for seed in sorted(seeds))}"
     story_id = blake2b(name.encode(), digest_size=16).hexdigest()
-    return Story(story_id, owner, born, cluster.bucket, born.evidence, seeds)
+    return Story(story_id, owner, born, cluster.bucket, born.evidence, seeds, topic=cluster.topic)

@@ -218,7 +218,7 @@ def detect_root(
             candidates.add(bucket, root, features, scores, flagged, bars, estimator.buckets)
         told = flagged | scores.followed
         since = pa.array(_asked_since(scores, flagged, bucket, detection), pa.int32(), mask=~told)
-        columns = [np.full(features.size, bucket, np.int32), features, rates, factor, since]
+        columns = [np.full(features.size, bucket, np.int32), features, rates, factor, since, flagged]
         views.append(pa.table(columns, schema=ROOT_VIEW))
         detection.forget(estimator, before, bucket, root=True)
     # One chunk a column: engines pass these on, and each chunk costs.
@@ -243,8 +243,8 @@ def detect_division(
     judge = _DivisionJudge(division, Told(view), tree, detection, probing, teaching)
     for bucket in division.buckets.tolist() if division.name != root else []:
         judge.judge(bucket)
-    for bucket, feature, since in judge.told.asked():
-        judge.supports.add(bucket, root, 0, 0, feature, since)
+    for bucket, feature, since, flagged in judge.told.asked():
+        judge.supports.add(bucket, root, 0, 0, feature, since, flagged=flagged)
     return Found(judge.candidates.table(), judge.supports.table(), probing.table())
 
 
@@ -268,7 +268,7 @@ class _DivisionJudge:
     ) -> None:
         self.told = told
         self.candidates = Candidates(detection.window)
-        self.supports = Supports(division, detection.window)
+        self.supports = Supports(division, told, detection.window)
         self._division = division
         self._tree = tree
         self._detection = detection
@@ -343,7 +343,8 @@ class _DivisionJudge:
         self.candidates.add(bucket, path, features, scores, flagged, bars[part], history, texts_since)
         since = _asked_since(scores, flagged, bucket, self._detection)
         for entry in np.flatnonzero(flagged | scores.followed).tolist():
-            self.supports.add(bucket, path, *node, int(features[entry]), int(since[entry]))
+            asked = int(features[entry]), int(since[entry])
+            self.supports.add(bucket, path, *node, *asked, flagged=bool(flagged[entry]))
 
 
 def _asked_since(

@@ -9,11 +9,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.emergence import EmergenceScores
-from detectors.features import THEME
+from detectors.features import KIND_BITS, THEME
 from detectors.schemas import CANDIDATE, SUPPORT
 from pipelines.columns import one_array
 from pipelines.stages.division import Division, list_offsets
 from pipelines.stages.probe import PROBED
+from pipelines.stages.told import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +71,37 @@ class Candidates:
         return pa.Table.from_pylist(self._rows, CANDIDATE)
 
 
+RARE = 0.005
+"""Share of texts, at most, that say what tells one topic from others."""
+COMMON = 0.5
+"""Share of a candidate's events that say it, at least."""
+
+
 class Supports:
     """The events that carry candidates, as row numbers of a division."""
 
-    def __init__(self, division: Division, window: int) -> None:
+    def __init__(self, division: Division, told: Told, window: int) -> None:
         self._division = division
+        self._told = told
         self._window = window
         self._keys: list[tuple[int, str, int]] = []
         self._rows: list[NDArray[np.int64]] = []
+        self._flagged: list[bool] = []
 
-    def add(self, bucket: int, perimeter: str, node: int, depth: int, feature: int, since: int) -> None:
-        """Add the rows that carry a feature from `since` on, back to the window at most."""
+    def add(
+        self, bucket: int, perimeter: str, node: int, depth: int, feature: int, since: int, *, flagged: bool
+    ) -> None:
+        """Add the rows that carry a feature from `since` on, back to the window at most.
+
+        flagged: whether it is a candidate, and not only heard again.
+        """
         division = self._division
         start, end = division.span(max(since, bucket - self._window + 1), bucket)
         rows = division.supporters(start, end, node=node, depth=depth, feature=feature)
         if rows.size:
             self._keys.append((bucket, perimeter, feature))
             self._rows.append(rows)
+            self._flagged.append(flagged)
 
     def table(self) -> pa.Table:
         """SUPPORT, in the order it was added."""
@@ -95,21 +110,37 @@ class Supports:
         sizes = [rows.size for rows in self._rows]
         buckets, perimeters, features = zip(*self._keys, strict=True)
         taken = self._division.table.take(pa.array(np.concatenate(self._rows)))
+        said = one_array(taken["features"])
         columns: Mapping[str, Any] = {
             "bucket": np.repeat(np.array(buckets, np.int32), sizes),
             "perimeter": pa.array(np.repeat(np.array(perimeters, object), sizes), pa.string()),
             "feature": np.repeat(np.array(features, np.uint64), sizes),
             "event_bucket": taken["bucket"],
             "event_perimeter": taken["perimeter"],
-            "themes": _themes(one_array(taken["features"])),
+            "themes": _those(said, (said.flatten().to_numpy() & KIND_BITS) == THEME),
+            "topic": _those(said, self._topics(said)),
         }
         support = [columns[name] if name in columns else taken[name] for name in SUPPORT.names]
         return pa.table(support, schema=SUPPORT)
 
+    def _topics(self, said: pa.LargeListArray) -> NDArray[np.bool_]:
+        """Which of all the rows' features are their candidates' topics."""
+        values, offsets = said.flatten().to_numpy(), list_offsets(said)
+        topic, start = np.zeros(values.size, np.bool_), 0
+        for (bucket, _, _), rows, flagged in zip(self._keys, self._rows, self._flagged, strict=True):
+            if flagged:
+                part = slice(offsets[start], offsets[start + rows.size])
+                features, which, times = np.unique(values[part], return_inverse=True, return_counts=True)
+                common = (times >= COMMON * rows.size) & ((features & KIND_BITS) != THEME)
+                rare = np.zeros(features.size, np.bool_)
+                rare[common] = self._told.rates_of(bucket, features[common]) <= RARE
+                topic[part] = rare[which]
+            start += rows.size
+        return topic
 
-def _themes(features: pa.LargeListArray) -> pa.ListArray:
-    """The themes among each row's features."""
-    values, offsets = features.flatten().to_numpy(), list_offsets(features)
-    is_theme = (values & np.uint64(3)) == THEME
-    ends = np.concatenate([[0], np.cumsum(is_theme)])[offsets]
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(values[is_theme], pa.uint64()))
+
+def _those(features: pa.LargeListArray, chosen: NDArray[np.bool_]) -> pa.ListArray:
+    """Those of each row's features that are chosen."""
+    ends = np.concatenate([[0], np.cumsum(chosen)])[list_offsets(features)]
+    values = pa.array(features.flatten().to_numpy()[chosen], pa.uint64())
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)

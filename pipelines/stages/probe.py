@@ -154,7 +154,8 @@ class Probing:
         """Divisions need the root's rate of what they are asked for, heard or not."""
         size = int(unheard.sum())
         columns = [np.full(size, bucket, np.int32), self._features[unheard], rates[unheard], season[unheard]]
-        self._views.append(pa.table([*columns, pa.nulls(size, pa.int32())], schema=ROOT_VIEW))
+        columns += [pa.nulls(size, pa.int32()), np.zeros(size, np.bool_)]
+        self._views.append(pa.table(columns, schema=ROOT_VIEW))
 
     def _note(
         self,

@@ -18,7 +18,8 @@ class Told:
         self.rates = view["rate"].to_numpy()
         self.season = view["season"].to_numpy()
         self._buckets = view["bucket"].to_numpy()
-        self._since = view["flagged_since"].fill_null(-1).to_numpy()
+        self._since = view["asked_since"].fill_null(-1).to_numpy()
+        self._flagged = view["flagged"].to_numpy()
 
     def _span(self, bucket: int) -> tuple[int, int]:
         """Rows of a bucket; none where people wrote without a word that counts."""
@@ -29,15 +30,22 @@ class Told:
         start, end = self._span(bucket)
         return start + np.searchsorted(self.features[start:end], features)
 
+    def rates_of(self, bucket: int, features: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Rate of each feature before the bucket; NaN of one that nobody mentions in it."""
+        start, end = self._span(bucket)
+        places = np.searchsorted(self.features[start:end], features)
+        heard = np.append(self.features[start:end], np.uint64(0))[places] == features
+        return np.where(heard, np.append(self.rates[start:end], np.nan)[places], np.nan)
+
     def all_of(self, bucket: int) -> dict[str, Any]:
         """Every feature of a bucket with its rate and season."""
         part = slice(*self._span(bucket))
         return {"features": self.features[part], "rates": self.rates[part], "season": self.season[part]}
 
-    def asked(self) -> Iterator[tuple[int, int, int]]:
-        """(bucket, feature, since) of what the root asks support for."""
+    def asked(self) -> Iterator[tuple[int, int, int, bool]]:
+        """(bucket, feature, since, whether it is flagged) of what the root asks support for."""
         rows = np.flatnonzero(self._since >= 0)
-        columns = (self._buckets, self.features, self._since)
+        columns = (self._buckets, self.features, self._since, self._flagged)
         return zip(*(column[rows].tolist() for column in columns), strict=True)
 
 
