@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import inner
 from detectors.features import PAIR, finish, mix
 from pipelines.stages.lexicon_table import LexiconTable
 from pipelines.stages.tokens import Tokens
@@ -51,6 +51,7 @@ def read(tokens: Tokens, table: LexiconTable) -> Readings:
         tokens.stems,
         tokens.offsets,
         table,
+        np.zeros(tokens.ids.size, np.bool_),
         seen,
         stamp,
         features,
@@ -61,7 +62,7 @@ def read(tokens: Tokens, table: LexiconTable) -> Readings:
     return Readings(features[:used].copy(), offsets, sentiment, fingerprint)
 
 
-@njit(cache=True)
+@inner
 def _look_up(keys: Any, key: Any) -> Any:
     mask = keys.size - 1
     place = np.int64((key >> np.uint64(7)) & np.uint64(mask))
@@ -72,7 +73,7 @@ def _look_up(keys: Any, key: Any) -> Any:
     return -1
 
 
-@njit(cache=True)
+@inner
 def _add(feature: Any, row: int, seen: Any, stamp: Any, features: Any, used: int) -> int:
     """Append the feature unless the row has it; `stamp` tells whose row a place of `seen` belongs to."""
     mask = seen.size - 1
@@ -87,7 +88,7 @@ def _add(feature: Any, row: int, seen: Any, stamp: Any, features: Any, used: int
     return used + 1
 
 
-@njit(cache=True)
+@inner
 def _weigh(ids: Any, spent: Any, start: int, begin: int, weight: Any, table: LexiconTable) -> Any:
     """The weight of an entry at `begin`, after the intensifier and the negator nearest before it.
 
@@ -110,7 +111,7 @@ def _weigh(ids: Any, spent: Any, start: int, begin: int, weight: Any, table: Lex
     return size if (weight > 0) != turned else -size
 
 
-@njit(cache=True)
+@inner
 def _fingerprint(ids: Any, start: int, end: int) -> Any:
     """Hash of the two longest clauses; 0 if they are too short to tell copies from common phrases.
 
@@ -135,12 +136,13 @@ def _fingerprint(ids: Any, start: int, end: int) -> Any:
     return finish(mix(first, second), np.uint64(0)) | np.uint64(1)
 
 
-@njit(cache=True)
+@inner
 def _read(
     ids: Any,
     stems: Any,
     ends: Any,
     table: LexiconTable,
+    spent: Any,
     seen: Any,
     stamp: Any,
     features: Any,
@@ -149,7 +151,6 @@ def _read(
     fingerprint: Any,
 ) -> int:
     used = 0
-    spent = np.zeros(ids.size, np.bool_)
     for row in range(ends.size - 1):
         start, end = ends[row], ends[row + 1]
         previous, bridge = np.uint64(0), 0
