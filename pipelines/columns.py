@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -30,3 +32,17 @@ def mapped(
     encoded = one_array(column).dictionary_encode()
     values = pa.array([value_of(value) for value in encoded.dictionary.to_pylist()], to)
     return values.take(encoded.indices)
+
+
+def ranked(column: pa.Array | pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
+    """The distinct names of a column, in order, and the place of each row's among them.
+
+    >>> ranked(pa.array(["b", "a", "b"]))
+    (['a', 'b'], array([1, 0, 1], dtype=int32))
+    """
+    encoded = one_array(column).dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int32)
+    rank[order] = np.arange(len(names), dtype=np.int32)
+    return [names[place] for place in order], rank[encoded.indices.to_numpy()]

@@ -6,7 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import inner
 from detectors.features import THEME, mix
+from pipelines.stages.mentions import previous
 
 COUNTS = (
     *("texts", "authors", "score_sum", "scored", "sentiment_sum", "without_text", "late"),
@@ -50,10 +52,20 @@ class Summed(NamedTuple):
 
 def sum_cells(texts: Texts, *, scale: int) -> Summed:
     """Add up the cells of all levels. scale: of scores and moods; a score of 0.5 is scale // 2."""
-    return Summed(*_sum_cells(texts, scale, len(COUNTS)))
+    people, copies = _recurs(texts.person, texts.bucket), _recurs(texts.copy, texts.bucket)
+    return Summed(*_sum_cells(texts, people, copies, scale, len(COUNTS)))
 
 
-@njit(cache=True)
+def _recurs(keys: NDArray[np.uint64], bucket: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Whether another row of the same bucket has the same key; most have none, and need not be looked up."""
+    before = previous(keys)
+    again = np.flatnonzero((before >= 0) & (bucket[before] == bucket))
+    found = np.zeros(keys.size, np.bool_)
+    found[again] = found[before[again]] = True
+    return found
+
+
+@inner
 def _room(texts: Any) -> Any:
     """Entries of all rows, and the most of one bucket: a row has one for each level and theme, and itself."""
     every, most, here = 0, 0, 0
@@ -71,7 +83,7 @@ def _room(texts: Any) -> Any:
     return every, most
 
 
-@njit(cache=True)
+@inner
 def _places(entries: int) -> int:
     size = 64
     while size < 2 * entries:
@@ -79,7 +91,7 @@ def _places(entries: int) -> int:
     return size
 
 
-@njit(cache=True)
+@inner
 def _is_new(value: Any, tag: int, day: int, values: Any, tags: Any, days: Any) -> bool:
     """Whether a value is met with a tag for the first time in a day; notes it."""
     mask = np.uint64(values.size - 1)
@@ -93,12 +105,12 @@ def _is_new(value: Any, tag: int, day: int, values: Any, tags: Any, days: Any) -
 
 
 @njit(cache=True)
-def _sum_cells(texts: Any, scale: int, columns: int) -> Any:
+def _sum_cells(texts: Any, people: Any, copies: Any, scale: int, columns: int) -> Any:
     every, most = _room(texts)
     bucket, node = np.empty(every, np.int32), np.empty(every, np.int32)
     kind, theme = np.empty(every, np.int32), np.empty(every, np.uint64)
     sums = np.zeros((every, columns), np.int64)
-    copies = np.zeros(every, np.int64)
+    distinct = np.zeros(every, np.int64)
     # Tables are used again from day to day: what another day wrote counts as empty.
     size = _places(most)
     table, table_day = np.empty(size, np.int64), np.full(size, -1, np.int64)
@@ -111,7 +123,8 @@ def _sum_cells(texts: Any, scale: int, columns: int) -> Any:
             day += 1
         person, copy, mood, score = texts.person[row], texts.copy[row], texts.mood[row], texts.score[row]
         written, late, scored = texts.has_text[row], texts.late[row], texts.scored[row]
-        first = _is_new(copy, -1, day, values, tags, days) and written
+        same_person, same_copy = people[row], copies[row]
+        first = (not same_copy or _is_new(copy, -1, day, values, tags, days)) and written
         gap = 2 * score - scale - mood
         for level in range(texts.nodes.shape[1]):
             here = texts.nodes[row, level]
@@ -136,29 +149,29 @@ def _sum_cells(texts: Any, scale: int, columns: int) -> Any:
                     kind[cells], theme[cells] = texts.kind[row], subject
                     cells += 1
                 cell = table[at]
-                total = sums[cell]
-                total[0] += 1
-                total[1] += _is_new(person, 4 * cell + _PERSONS, day, values, tags, days)
-                copies[cell] += _is_new(copy, 4 * cell + _COPIES, day, values, tags, days)
-                total[4] += mood
-                total[5] += not written
-                total[6] += late
+                sums[cell, 0] += 1
+                tag = 4 * cell
+                sums[cell, 1] += not same_person or _is_new(person, tag + _PERSONS, day, values, tags, days)
+                distinct[cell] += not same_copy or _is_new(copy, tag + _COPIES, day, values, tags, days)
+                sums[cell, 4] += mood
+                sums[cell, 5] += not written
+                sums[cell, 6] += late
                 if not late:
-                    total[7] += _is_new(copy, 4 * cell + _IN_TIME, day, values, tags, days)
+                    sums[cell, 7] += not same_copy or _is_new(copy, tag + _IN_TIME, day, values, tags, days)
                 if scored:
-                    total[2] += score
-                    total[3] += 1
-                    total[9] += score * score
+                    sums[cell, 2] += score
+                    sums[cell, 3] += 1
+                    sums[cell, 9] += score * score
                 if written:
-                    total[10] += mood * mood
+                    sums[cell, 10] += mood * mood
                 if first:
-                    total[11] += 1
-                    total[12] += mood
-                    total[13] += mood * mood
+                    sums[cell, 11] += 1
+                    sums[cell, 12] += mood
+                    sums[cell, 13] += mood * mood
                     if scored:
-                        total[14] += 1
-                        total[15] += gap
-                        total[16] += gap * gap
+                        sums[cell, 14] += 1
+                        sums[cell, 15] += gap
+                        sums[cell, 16] += gap * gap
     for cell in range(cells):
-        sums[cell, 8] = min(sums[cell, 1], copies[cell])
+        sums[cell, 8] = min(sums[cell, 1], distinct[cell])
     return bucket[:cells], node[:cells], kind[:cells], theme[:cells], sums[:cells]

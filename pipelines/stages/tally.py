@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from connectors.store.schemas import SCALE
 from detectors.features import THEME, feature_id
-from pipelines.columns import one_array
-from pipelines.stages.cells import COUNTS, Texts, sum_cells
+from pipelines.columns import one_array, ranked
+from pipelines.stages.cells import COUNTS, Summed, Texts, sum_cells
 from pipelines.stages.division import list_offsets
 from pipelines.stages.mood import STRONGEST
 
@@ -51,14 +51,14 @@ def cells(rows: pa.Table) -> pa.Table:
         # Copies of a day are told from the first one: their order must stay.
         rows = rows.take(pa.array(np.argsort(buckets, kind="stable")))
     nodes, paths = _levels(rows["perimeter"])
-    kinds = one_array(pc.binary_join_element_wise(rows["channel"], rows["voice"], "\n")).dictionary_encode()
+    (channels, channel), (voices, voice) = ranked(rows["channel"]), ranked(rows["voice"])
     score, features = one_array(rows["score_e4"]), one_array(rows["features"])
     mood = np.clip(rows["sentiment"].to_numpy().astype(np.int64), -STRONGEST, STRONGEST)
     summed = sum_cells(
         Texts(
             bucket=rows["bucket"].to_numpy(),
             nodes=nodes,
-            kind=kinds.indices.to_numpy(),
+            kind=channel * np.int32(len(voices)) + voice,
             person=rows["person"].to_numpy(),
             copy=rows["copy"].to_numpy(),
             late=rows["late"].to_numpy(),
@@ -71,18 +71,28 @@ def cells(rows: pa.Table) -> pa.Table:
         ),
         scale=SCALE,
     )
-    named = [kind.split("\n") for kind in kinds.dictionary.to_pylist()]
-    frame = pl.DataFrame(
-        {
-            "perimeter": pl.Series(paths)[summed.node],
-            "bucket": summed.bucket,
-            "channel": pl.Series([channel for channel, _ in named])[summed.kind],
-            "voice": pl.Series([voice for _, voice in named])[summed.kind],
-            "theme": summed.theme,
-            **{name: summed.sums[:, place] for place, name in enumerate(COUNTS)},
-        }
-    )
-    return as_cells(frame)
+    order = _order(summed)
+    kind = summed.kind[order]
+    columns = [
+        pa.array(paths).take(pa.array(summed.node[order])),
+        summed.bucket[order],
+        pa.array(channels).take(pa.array(kind // len(voices))),
+        pa.array(voices).take(pa.array(kind % len(voices))),
+        summed.theme[order],
+        *np.ascontiguousarray(summed.sums[order].T),
+    ]
+    return pa.table(columns, schema=CELLS)
+
+
+def _order(summed: Summed) -> NDArray[np.int64]:
+    """Order of the key: perimeters and kinds are numbered in order of their names."""
+    first = int(summed.bucket.min())
+    _, theme = np.unique(summed.theme, return_inverse=True)
+    key = summed.node.astype(np.int64)
+    for part in (summed.bucket - first, summed.kind, theme):
+        key = key * (int(part.max()) + 1) + part
+    order: NDArray[np.int64] = np.argsort(key)
+    return order
 
 
 def open_cells(rows: pa.Table) -> pa.Table:
@@ -101,23 +111,31 @@ def open_cells(rows: pa.Table) -> pa.Table:
 
 
 def _levels(perimeters: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
-    """Number of each row's perimeter at each level below the root, -1 below its own; and their paths."""
-    encoded = one_array(perimeters).dictionary_encode()
-    known = [path.split("/") for path in encoded.dictionary.to_pylist()]
-    deepest = max(len(steps) for steps in known)
-    numbers: dict[str, int] = {}
+    """Number of each row's perimeter at each level below the root, -1 below its own; and their paths, in
+    order."""
+    known, places = ranked(perimeters)
+    chains = [path.split("/") for path in known]
+    deepest = max(map(len, chains))
+    levels = [
+        (row, depth, "/".join(steps[:depth]))
+        for row, steps in enumerate(chains)
+        for depth in range(min(2, deepest), len(steps) + 1)
+    ]
+    paths = sorted({path for _, _, path in levels})
+    numbers = {path: number for number, path in enumerate(paths)}
     table = np.full((len(known), deepest), -1, np.int32)
-    for place, steps in enumerate(known):
-        for depth in range(min(2, deepest), len(steps) + 1):
-            path = "/".join(steps[:depth])
-            table[place, depth - 1] = numbers.setdefault(path, len(numbers))
-    return table[encoded.indices.to_numpy()], list(numbers)
+    for row, depth, path in levels:
+        table[row, depth - 1] = numbers[path]
+    return table[places], paths
 
 
 def with_root(divisions: Iterable[pa.Table], root: str) -> pa.Table:
     """CELLS of divisions together, and before them those of the root."""
     below = pa.concat_tables([CELLS.empty_table(), *divisions])
-    return pa.concat_tables([root_cells(below, root), below.filter(pc.not_equal(below["perimeter"], root))])
+    at_root = root_cells(below, root)
+    if root in pc.unique(below["perimeter"]).to_pylist():
+        below = below.filter(pc.not_equal(below["perimeter"], root))
+    return pa.concat_tables([at_root, below])
 
 
 def root_cells(divisions: pa.Table, root: str) -> pa.Table:
