@@ -6,6 +6,7 @@ its parent's rate as prior. Score first, then learn.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -176,11 +177,30 @@ class RootState:
 
 
 def merge_tallies(*tallies: pa.Table) -> pa.Table:
-    """Sum of tallies, in order of (bucket, feature): associative, commutative, the empty tally neutral."""
-    together = pa.concat_tables(tallies)
-    summed = together.group_by(["bucket", "feature"], use_threads=False).aggregate([("authors", "sum")])
-    summed = summed.rename_columns(["bucket", "feature", "authors"])
-    return summed.sort_by([("bucket", "ascending"), ("feature", "ascending")]).cast(FEATURE_TALLY)
+    """Sum of tallies, in order of (bucket, feature): associative, commutative, the empty tally neutral.
+
+    tallies: each in order of bucket.
+    """
+    parts = defaultdict[int, list[pa.Table]](list)
+    for tally in tallies:
+        for bucket, (start, end) in spans(tally):
+            parts[bucket].append(tally.slice(start, end - start))
+    summed = [_add_up(bucket, pa.concat_tables(parts[bucket])) for bucket in sorted(parts)]
+    return pa.concat_tables([FEATURE_TALLY.empty_table(), *summed]).combine_chunks()
+
+
+def _add_up(bucket: int, tally: pa.Table) -> pa.Table:
+    """The sum of tallies of one bucket, in order of feature."""
+    features, authors = tally["feature"].to_numpy(), tally["authors"].to_numpy()
+    order = np.argsort(features)
+    ordered = features[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+    columns = [
+        np.full(starts.size, bucket, np.int32),
+        ordered[starts],
+        np.add.reduceat(authors[order], starts),
+    ]
+    return pa.table(columns, schema=FEATURE_TALLY)
 
 
 def detect_root(
