@@ -27,6 +27,7 @@ Use = Literal[
     "destination",
     "address",
     "link",
+    "snapshots",
 ]
 
 

@@ -14,6 +14,7 @@ from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.episodes import Episodes, follow
 from pipelines.stages.explain import Signals, Telling, explain
 from pipelines.stages.finding import Finding
+from pipelines.stages.finds import Found
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
@@ -47,8 +48,18 @@ class Chronicle:
         themes: key of each theme, by id. last: bucket to go on to, complete though nothing came.
         sealed: owner and bucket of birth of stories whose texts are erased.
         """
-        corroborate([shard.found], self.stories, rules.detection, rules.teaching)
-        findings = self._watch(shard, rules, themes, last=last)
+        self.take_over(shard.found, self._watch(shard, rules, themes, last=last), rules, sealed=sealed)
+
+    def take_over(
+        self,
+        found: Found,
+        findings: Sequence[Finding],
+        rules: Rules,
+        *,
+        sealed: Sequence[tuple[str, int]] = (),
+    ) -> None:
+        """Take in what was found in some buckets and what the watch found in them; arguments as above."""
+        corroborate([found], self.stories, rules.detection, rules.teaching)
         births = [*sealed, *((story.owner, story.born.bucket) for story in self.stories.stories)]
         follow(findings, self.episodes, births, window=rules.detection.window)
 

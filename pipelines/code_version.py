@@ -17,7 +17,10 @@ _JUDGING = (
         f"pipelines/live/{name}.py"
         for name in ("feed", "job", "machine", "messages", "shards", "state", "whole")
     ),
+    "pipelines/sealing.py",
+    "pipelines/snapshots",
     "pipelines/stages",
+    "pipelines/steps.py",
 )
 """Code that makes or reads state."""
 _LIBRARIES = ("numba", "numpy", "polars", "pyarrow", "river")

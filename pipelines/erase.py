@@ -21,6 +21,7 @@ from connectors.log.forget import erase, finish_erasures
 from pipelines.plain import PlainEngine
 from pipelines.replay import EMPTY, last_closed_bucket, replay
 from pipelines.sealing import seal
+from pipelines.snapshots.opening import forget_snapshots
 from pipelines.stages.understand import buckets_of
 from pipelines.workspace import Workspace
 
@@ -98,7 +99,8 @@ def erase_found(
 ) -> None:
     """Seal what rests on the texts, decide, and erase them.
 
-    LogError if another writer holds the log: nothing is erased then.
+    Snapshots, which hold hashes of their words, go first; the next replay makes them anew. LogError if
+    another writer holds the log, or they cannot be removed: nothing is erased then.
     """
     with LogWriter(workspace.log_path, now=workspace.now) as writer:
         finish_erasures(writer)
@@ -122,6 +124,7 @@ def erase_found(
             root=workspace.settings.organisation.root,
         )
         told = {**asked.as_json(), "earliest_bucket": found.first_bucket}
+        forget_snapshots(workspace)
         erase(writer, found.positions, reason=reason, asked=told, seals=seals)
 
 

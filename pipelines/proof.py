@@ -22,6 +22,7 @@ from pipelines.erase import erased_ids
 from pipelines.plain import PlainEngine
 from pipelines.replay import canonical, digest, replay
 from pipelines.sealing import Seals, seals_of
+from pipelines.snapshots.checking import check_snapshots
 from pipelines.stages.explain import Signals
 from pipelines.workspace import Workspace
 
@@ -31,7 +32,7 @@ _EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is not as it must be. area: log, accounting, tail, store or signals."""
+    """Something that is not as it must be. area: log, accounting, tail, store, signals or snapshots."""
 
     area: str
     finding: Finding
@@ -54,6 +55,8 @@ class Proof:
     """Signals that rest on erased texts: sealed, not re-derivable."""
     shifted: list[Finding] = field(default_factory=list)
     """Signals that a replay gives otherwise since texts before them were erased, though none of their own."""
+    snapshots: int | None = None
+    """Snapshots that were looked at; with `signals` those of today's settings are derived again."""
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, area: str, findings: Sequence[Finding]) -> None:
@@ -73,7 +76,8 @@ def prove(
     """Audit the log and, where there is a store, the store against it. Changes nothing.
 
     heads: kept elsewhere than in the store. rows: read every row again. signals: replay, and compare the
-    store's signals byte for byte. Where the log is not whole, nothing is held against it.
+    store's signals byte for byte, and snapshots with what is found. Where the log is not whole, nothing is
+    held against it.
     Raises LogError if there is no log.
     """
     log, proof = workspace.open_log(), Proof()
@@ -98,6 +102,10 @@ def prove(
         proof.run = store.run()
         if proof.run is not None:
             _check_store(workspace, log, store, proof, proof.run, seals, signals=signals, progress=progress)
+    checked = check_snapshots(workspace, again=signals, progress=progress)
+    if checked is not None:
+        proof.snapshots = checked.looked_at
+        proof.add("snapshots", checked.faults)
     return proof
 
 

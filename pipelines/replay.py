@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.civil_days import civil_days
+from connectors.civil_days import civil_days, day_of, midnight
 from connectors.errors import LogError
 from connectors.log import EventLog, Slice
 from connectors.log.layout import to_us
@@ -45,7 +45,8 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Result of a replay. cells: Parquet files of CELLS, in order of time. events: rows that were closed.
+    """Result of a replay. cells: Parquet files of CELLS, in order of time, of the days that were judged: all
+    of them, unless it went on from what was known before. events: rows that were closed.
 
     log_head: hash of the last manifest read.
     """
@@ -56,6 +57,21 @@ class Replayed:
     closed_until: datetime
     digest: str
     log_head: str
+
+
+@dataclass(slots=True)
+class Standing:
+    """How far a replay has come. after: the last bucket judged, None before any. divisions: met so far."""
+
+    chronicle: Chronicle
+    after: int | None = None
+    divisions: set[str] = field(default_factory=set)
+    events: int = 0
+
+    @classmethod
+    def at_first(cls, plan: Plan, _sealed: Seals) -> "Standing":
+        """Nothing was judged yet."""
+        return cls(Chronicle.new(plan))
 
 
 def replay(
@@ -69,33 +85,60 @@ def replay(
     slice_rows: int = SLICE_ROWS,
     batch_rows: int = BATCH_ROWS,
     progress: Callable[[int, int], None] | None = None,
-    begin: Callable[[Plan], Chronicle] = Chronicle.new,
+    begin: Callable[[Plan, Seals], Standing] = Standing.at_first,
+    end: Callable[[Plan, Standing, int], None] | None = None,
     seals: Seals | None = None,
 ) -> Replayed:
     """Run the stages over all closed buckets of the log.
 
-    begin: gives the chronicle that takes in what is found.
+    begin: gives what the replay goes on from, having put the state of step 0 on the plan's shelf where
+    something was judged before. end: is given how far it came, with the step whose state is on the shelf.
     work: an empty folder that the engine's workers reach; the caller removes it. progress: called with rows
     done and rows in all. seals: what erasures sealed, by default those of the log as it was opened.
     Raises LogError where the log holds no event.
     """
     plan, closed = make_plan(log, settings, reader, work=work, batch_rows=batch_rows)
+    plan = _on_shelf(plan, engine)
     sealed = seals_of(log) if seals is None else seals
-    slices = log.slices(max_rows=slice_rows, zone=reader.zone)
-    events, cells = 0, list[Path]()
-    chronicle, themes = begin(plan), theme_names(telling)
-    for number, shard in enumerate(judged(slices, plan, engine, progress)):
+    standing = begin(plan, sealed)
+    chronicle = standing.chronicle
+    slices = _later(log.slices(max_rows=slice_rows, zone=reader.zone), standing.after, plan, reader.zone)
+    cells, themes = list[Path](), theme_names(telling)
+    shards = judged(slices, plan, engine, progress, divisions=standing.divisions, keep=end is not None)
+    for number, shard in enumerate(shards):
         last = plan.last_bucket if number == len(slices) - 1 else None
         first_day, last_day = days_of(slices[number], reader.zone)
         shard = sealed.restore(shard, first_day, min(last_day, plan.last_bucket))
         chronicle.take_in(shard, plan, themes, last=last, sealed=sealed.births)
         cells.append(write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
-        events += texts_in(shard.cells, plan.root)
+        standing.events += texts_in(shard.cells, plan.root)
+    if end is not None:
+        standing.after = plan.last_bucket
+        end(plan, standing, len(slices))
     signals = sealed.put_back(
         chronicle.tell(log, telling, last_bucket=plan.last_bucket, teaching=plan.teaching),
         last_bucket=plan.last_bucket,
     )
-    return Replayed(signals, cells, events, closed, digest(signals), log.head_hash or "")
+    return Replayed(signals, cells, standing.events, closed, digest(signals), log.head_hash or "")
+
+
+def _later(slices: Sequence[Slice], after: int | None, plan: Plan, zone: str) -> list[Slice]:
+    """What of slices is left to judge once bucket `after` was judged; all of them where none was."""
+    if after is None:
+        return list(slices)
+    if after >= plan.last_bucket:
+        return []
+    start = midnight(day_of(after + 1), zone)
+    left = [replace(part, start=max(part.start, start)) for part in slices if part.end > start]
+    # Days on which nothing came are judged too.
+    return left or [Slice(start, midnight(day_of(plan.last_bucket + 1), zone), rows=0)]
+
+
+def _on_shelf(plan: Plan, engine: Engine) -> Plan:
+    """The plan with its state in memory, if the engine runs in this process."""
+    # What stays in memory is neither written nor read again, which cost more than all the judging.
+    in_memory = engine.in_process and isinstance(plan.shelf, Files)
+    return replace(plan, shelf=Held()) if in_memory else plan
 
 
 def make_plan(
@@ -133,19 +176,27 @@ def make_plan(
 
 
 def judged(
-    slices: Sequence[Slice], plan: Plan, engine: Engine, progress: Callable[[int, int], None] | None = None
+    slices: Sequence[Slice],
+    plan: Plan,
+    engine: Engine,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    divisions: set[str] | None = None,
+    keep: bool = False,
 ) -> Iterator[Shard]:
-    """What each slice gives, one after the other; the state that one leaves goes to the next."""
-    # What stays in memory is neither written nor read again, which cost more than all the judging.
-    plan = replace(plan, shelf=Held()) if engine.in_process else plan
+    """What each slice gives, one after the other; the state that one leaves goes to the next.
+
+    divisions: met before, takes those that are met. keep: whether the last slice's state stays on the shelf.
+    """
+    plan = _on_shelf(plan, engine)
     total, done = sum(part.rows for part in slices), 0
-    divisions: set[str] = set()
+    met = set[str]() if divisions is None else divisions
     for number, part in enumerate(slices):
-        final = number == len(slices) - 1
-        step = Step(number, plan.log.pieces(part), tuple(sorted(divisions)), final)
+        final = number == len(slices) - 1 and not keep
+        step = Step(number, plan.log.pieces(part), tuple(sorted(met)), final)
         shard = engine.run(step, plan)
         yield shard
-        divisions |= _divisions(shard, plan.root)
+        met |= _divisions(shard, plan.root)
         discard(step, plan)
         done += part.rows
         if progress is not None:

@@ -143,12 +143,16 @@ class Alerts(Model):
 
 
 class AuditPlace(Model):
-    """Where the log's head is signed, and with what."""
+    """Where the log's head is signed, and with what; and where snapshots lie."""
 
     key_file: str = "secret/vigie-audit.pem"
     """The private key, outside the log: whoever holds it can attest another record."""
     folder: str = "attestations"
     """Where `vigie audit attest` writes, to be copied elsewhere."""
+    snapshots: str = "snapshots"
+    """Where replays keep what they found day by day, for questions about the past."""
+    snapshots_share: Annotated[float, Field(ge=0, le=100)] = 0.2
+    """What snapshots may take at most, of the log's size; 0 for none."""
 
 
 class Settings(Model):

@@ -129,6 +129,14 @@ def discard(step: Step, plan: Plan) -> None:
     plan.shelf.drop(step.number)
 
 
+def state_of(number: int, divisions: Iterable[str], plan: Plan) -> Iterator[tuple[str, Any]]:
+    """The state that a step starts from, by name; a shelf in memory gives it away."""
+    for name in (_COPIES, _ROOT, *(name + part for name in sorted(divisions) for part in ("", _REMEMBERED))):
+        state = plan.shelf.take(number, name)
+        if state is not None:
+            yield name, state
+
+
 def _hand_on(plan: Plan, step: Step, shard: str, state: Any) -> None:
     """Keep what the next slice starts from, if there is one."""
     if not step.final:

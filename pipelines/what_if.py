@@ -19,8 +19,10 @@ from pipelines.chronicle import Chronicle
 from pipelines.comparing import Comparison, compare_runs
 from pipelines.in_force import payload_of
 from pipelines.plain import JudgingEngine, KeepingEngine, PlainEngine
+from pipelines.replay import Standing
 from pipelines.rules import rule_of
 from pipelines.runs import Run, raised_on, run_of
+from pipelines.sealing import Seals
 from pipelines.settings import Settings
 from pipelines.settings_faults import unmet
 from pipelines.stages.finding import Finding
@@ -156,7 +158,7 @@ class Past:
         self.run = self._replay(
             self._workspace,
             KeepingEngine(kept),
-            lambda plan: _Listening(Watch.new(plan.root, plan.detection), self._heard),
+            lambda plan, _: Standing(_Listening(Watch.new(plan.root, plan.detection), self._heard)),
         )
 
     @classmethod
@@ -179,14 +181,14 @@ class Past:
         same = _watched_by(settings) == _watched_by(self._workspace.settings)
         return self._replay(other, JudgingEngine(self._kept), self._repeating if same else None), again
 
-    def _repeating(self, plan: "Plan") -> Chronicle:
-        return _Repeating(Watch.new(plan.root, plan.detection), self._heard)
+    def _repeating(self, plan: Plan, _sealed: Seals) -> Standing:
+        return Standing(_Repeating(Watch.new(plan.root, plan.detection), self._heard))
 
     def _replay(
         self,
         workspace: Workspace,
         engine: PlainEngine,
-        begin: "Callable[[Plan], Chronicle] | None" = None,
+        begin: "Callable[[Plan, Seals], Standing] | None" = None,
     ) -> Run:
         replayed = workspace.replay(engine, use=lambda _: None, progress=self._progress, begin=begin)
         return run_of(replayed, payload_of(workspace))

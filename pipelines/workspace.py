@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from connectors.alerts.verdicts import Verdicts
     from connectors.following import Status, Waker
     from connectors.store import Store
-    from pipelines.chronicle import Chronicle
     from pipelines.learn import Lesson
     from pipelines.probing import Probed
-    from pipelines.replay import Engine, Replayed
+    from pipelines.replay import Engine, Replayed, Standing
+    from pipelines.sealing import Seals
     from pipelines.stages.corroborate import Placed
     from pipelines.stages.explain import Telling
     from pipelines.stages.finding import Series
@@ -278,15 +278,12 @@ class Workspace:
         slice_rows: int | None = None,
         batch_rows: int | None = None,
         progress: Callable[[int, int], None] | None = None,
-        begin: "Callable[[Plan], Chronicle] | None" = None,
+        begin: "Callable[[Plan, Seals], Standing] | None" = None,
+        end: "Callable[[Plan, Standing, int], None] | None" = None,
     ) -> "Replayed":
-        """Replay the log; `use` receives the result while its files exist.
-
-        Sizes: replay's own where None; so is `begin`, which gives the chronicle of what is found.
-        """
-        from pipelines.chronicle import Chronicle
+        """Replay the log; `use` receives the result while its files exist; the rest as in `replay`."""
         from pipelines.flow import BATCH_ROWS
-        from pipelines.replay import SLICE_ROWS, replay
+        from pipelines.replay import SLICE_ROWS, Standing, replay
 
         log, telling = self.open_log(), self.telling()
         with tempfile.TemporaryDirectory(prefix="vigie-replay-") as work:
@@ -300,7 +297,8 @@ class Workspace:
                 slice_rows=slice_rows or SLICE_ROWS,
                 batch_rows=batch_rows or BATCH_ROWS,
                 progress=progress,
-                begin=begin or Chronicle.new,
+                begin=begin or Standing.at_first,
+                end=end,
             )
             use(replayed)
         return replayed

@@ -1,5 +1,6 @@
 """The chain of manifests: each names the one before by its hash, numbers have no gap."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from connectors.errors import LogError
@@ -98,6 +99,16 @@ class Chain:
             return self._moved[seq]
         segment = self._by_seq.get(seq)
         return (segment, 0) if segment else None
+
+    def appended(self) -> Iterator[Segment]:
+        """The visible segments, those that were merged as they were before."""
+        waiting = self.segments[::-1]
+        while waiting:
+            segment = waiting.pop()
+            if segment.replaces:
+                waiting += [self._by_seq[seq] for seq, _ in reversed(segment.replaces)]
+            else:
+                yield segment
 
     @property
     def replaced(self) -> list[Segment]:

@@ -19,7 +19,7 @@ from connectors.log.erasing import Erasure, erasures
 from connectors.log.files import LogFiles
 from connectors.log.ids import KnownIds
 from connectors.log.layout import core_path, to_iso
-from connectors.log.manifest import Manifest
+from connectors.log.manifest import Manifest, Segment
 from connectors.log.plan import Piece, Slice, plan_pieces, plan_rows, plan_slices
 from connectors.log.segment import POSITION
 from connectors.log.segment_faults import Finding
@@ -193,6 +193,16 @@ class EventLog:
     def settled_until(self) -> datetime | None:
         """As `closed_until` once a live part has begun, and as if one had before: what it cannot reach."""
         return self._read.settled_until()
+
+    def appended(self) -> Iterator[tuple[Segment, str]]:
+        """The segments behind the events visible, as they were appended, wherever their rows are now.
+
+        Each with the SHA-256 of its manifest, which vouches for its rows and for all of the log before it.
+        """
+        for segment in self._read.appended():
+            sha256 = self.hash_of(segment.seq)
+            assert sha256 is not None
+            yield segment, sha256
 
     def slices(self, *, max_rows: int, zone: str) -> list[Slice]:
         """Consecutive ranges of effective time that cover every event, cut at civil midnights of `zone`.

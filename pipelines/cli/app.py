@@ -38,6 +38,7 @@ from pipelines.cli.signals import (
     resolve,
     show_signal,
 )
+from pipelines.cli.snapshots import list_snapshots, remove_snapshots, write_snapshot
 from pipelines.cli.subscribe import subscribe, subscriptions, unsubscribe
 from pipelines.cli.what_if import what_if
 
@@ -107,13 +108,17 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Command]]] = {
             "diff": diff,
         },
     ),
+    "snapshots": (
+        "What replays found day by day, for questions about the past: list, write, remove.",
+        {"list": list_snapshots, "write": write_snapshot, "remove": remove_snapshots},
+    ),
     "log": (
         "The event log: show, verify, compact, set-aside.",
         {"show": show_log, "verify": verify_log, "compact": compact_log, "set-aside": set_aside},
     ),
 }
 
-_LIST_FIRST = ("signals", "outbox")
+_LIST_FIRST = ("signals", "outbox", "snapshots")
 """Groups whose name alone lists."""
 _HELP = {"help_option_names": ["-h", "--help"]}
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Faults that are printed; `--json` gives all."""
 _OF_THE_STORE = ("store", "signals")
+_DERIVED = (*_OF_THE_STORE, "snapshots")
 
 
 def verify_audit(
@@ -77,7 +78,7 @@ def verify_audit(
     if not as_json:
         _show(proof, str(workspace.open_log().location), has_store=wanted)
     if proof.faults:
-        of_the_store = all(fault.area in _OF_THE_STORE for fault in proof.faults)
+        of_the_store = all(fault.area in _DERIVED for fault in proof.faults)
         raise typer.Exit(StoreError.exit_code if of_the_store else LogError.exit_code)
 
 
@@ -154,6 +155,7 @@ def _as_json(proof: "Proof") -> dict[str, Any]:
         "sealed": proof.sealed,
         "shifted": [finding.problem for finding in proof.shifted],
         "signals_compared": proof.signals,
+        "snapshots": proof.snapshots,
         "faults": [{"area": fault.area, **asdict(fault.finding)} for fault in proof.faults],
     }
 
@@ -183,6 +185,8 @@ def _show(proof: "Proof", location: str, *, has_store: bool) -> None:
     for finding in proof.shifted:
         notice(f"not re-derivable since texts before it were erased: {finding.problem}")
     _show_tail(proof)
+    if proof.snapshots and not any(fault.area == "snapshots" for fault in proof.faults):
+        typer.echo(f"snapshots: {plural(proof.snapshots, 'snapshot')}, as written")
     if proof.run is not None and not any(fault.area in _OF_THE_STORE for fault in proof.faults):
         compared = "" if proof.signals is None else f", {plural(proof.signals, 'signal')} derived again"
         known = plural(proof.evidence or 0, "text")

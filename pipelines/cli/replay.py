@@ -67,6 +67,9 @@ def replay(
             "--save", metavar="DIR", file_okay=False, help="Keep the run, for `vigie audit diff` to compare."
         ),
     ] = None,
+    no_snapshots: Annotated[
+        bool, typer.Option("--no-snapshots", help="Use no snapshots of earlier replays, and leave none.")
+    ] = False,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -94,6 +97,7 @@ def replay(
     from pipelines.in_force import payload_of, workspace_as_of
     from pipelines.publish import publish
     from pipelines.runs import run_of, shown_of, write_run
+    from pipelines.snapshots.opening import keeping_of
 
     if export is not None and not export.parent.is_dir():
         raise typer.BadParameter(f"--export: there is no folder {export.parent}")
@@ -105,6 +109,7 @@ def replay(
         _say_of_when(workspace, instant)
         no_store = True
     path = None if perimeter is None else path_of(workspace, perimeter)
+    keeping = None if no_snapshots else keeping_of(workspace, notice)
     chosen = open_engine(
         engine, workers=workers, runner=runner, beam_options=beam_option or (), verbose=verbose
     )
@@ -129,7 +134,11 @@ def replay(
             slice_rows=slice_rows,
             batch_rows=batch_rows,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
+            begin=None if keeping is None else keeping.begin if instant else keeping.at_first,
+            end=None if keeping is None or instant else keeping.end,
         )
+    if keeping is not None and keeping.used is not None:
+        notice(f"from the snapshot of {keeping.used.last_day}; --no-snapshots judges the whole log again")
     days = {"first": since.date() if since else None, "last": until.date() if until else None}
     if as_json:
         told = _as_json(replayed, stored=not no_store)

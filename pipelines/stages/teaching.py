@@ -243,6 +243,11 @@ class Teaching:
         """What was worked out is left behind: it is sent to every worker, and quickly made again."""
         return Teaching, (self._verdicts,)
 
+    @property
+    def verdicts(self) -> tuple[Taught, ...]:
+        """The verdicts, in order of the bucket from which on they are in force."""
+        return self._verdicts
+
     def at(self, bucket: int) -> ThresholdWeights:
         """The weights in a bucket."""
         size = bisect_right(self._buckets, bucket)
