@@ -14,7 +14,8 @@ IDS = st.integers(1, 2**64 - 1) | st.integers(1, 40) | st.integers(2**64 - 40, 2
 
 def view(buckets: list[list[int]]) -> pa.Table:
     rows = [
-        {"bucket": 20_000 + day, "feature": feature, "rate": 0.1, "season": 1.0, "flagged_since": None}
+        {"bucket": 20_000 + day, "feature": feature, "rate": feature / 2**65, "season": 1.0}
+        | {"asked_since": None, "flagged": False}
         for day, features in enumerate(buckets)
         for feature in features
     ]
@@ -37,3 +38,11 @@ def test_rows_hold_the_features_asked_for(buckets: list[list[int]], data: st.Dat
 
 def test_a_bucket_of_which_nothing_is_told() -> None:
     assert Told(view([[5]])).rows_of(19_000, np.empty(0, np.uint64)).tolist() == []
+
+
+@settings(deadline=None, max_examples=100)
+@given(known=st.sets(IDS, max_size=40).map(sorted), asked=st.lists(IDS, max_size=20))
+def test_rates_of_what_was_heard_and_none_of_the_rest(known: list[int], asked: list[int]) -> None:
+    rates = Told(view([known])).rates_of(20_000, np.array(asked, np.uint64))
+    expected = [feature / 2**65 if feature in known else np.nan for feature in asked]
+    np.testing.assert_array_equal(rates, expected)

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detectors.compiled import inner
-from detectors.features import THEME, mix
+from detectors.features import KIND_BITS, THEME, mix
 from pipelines.stages.mentions import previous
 
 COUNTS = (
@@ -18,7 +18,6 @@ COUNTS = (
 """Columns of the sums, in order; `pipelines.stages.tally` says what each is."""
 _PERSONS, _COPIES, _IN_TIME = range(3)
 _THEME = np.uint64(THEME)
-_KIND_BITS = np.uint64(3)
 
 
 class Texts(NamedTuple):
@@ -74,7 +73,7 @@ def _room(texts: Any) -> Any:
             here = 0
         themes = 1
         for place in range(texts.offsets[row], texts.offsets[row + 1]):
-            themes += (texts.features[place] & _KIND_BITS) == _THEME
+            themes += (texts.features[place] & KIND_BITS) == _THEME
         for level in range(texts.nodes.shape[1]):
             if texts.nodes[row, level] >= 0:
                 every += themes
@@ -134,7 +133,7 @@ def _sum_cells(texts: Any, people: Any, copies: Any, scale: int, columns: int) -
                 subject = np.uint64(0)
                 if place >= texts.offsets[row]:
                     subject = texts.features[place]
-                    if (subject & _KIND_BITS) != _THEME:
+                    if (subject & KIND_BITS) != _THEME:
                         continue
                 key = mix(subject, np.uint64(here) << np.uint64(20) | np.uint64(texts.kind[row]))
                 at = np.int64((key >> np.uint64(13)) & np.uint64(table.size - 1))

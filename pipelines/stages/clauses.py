@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.features import THEME
+from detectors.features import KIND_BITS, THEME
 from pipelines.stages.reading import read
 from pipelines.stages.tokens import tokenise
 from pipelines.stages.understand import Reader
@@ -46,7 +46,7 @@ def said_of(features: Collection[int], events: pa.Table, reader: Reader) -> Said
         for place, (number, _) in enumerate(clauses):
             found = readings.features[readings.offsets[place] : readings.offsets[place + 1]]
             if np.isin(found, wanted).any():
-                said.themes[number].update(found[(found & np.uint64(3)) == THEME].tolist())
+                said.themes[number].update(found[(found & KIND_BITS) == THEME].tolist())
                 said.sentiment[number] += readings.sentiment[place]
     return said
 

@@ -38,9 +38,11 @@ class Told:
     def rates_of(self, bucket: int, features: NDArray[np.uint64]) -> NDArray[np.float64]:
         """Rate of each feature before the bucket; NaN of one that nobody mentions in it."""
         start, end = self._span(bucket)
-        places = np.searchsorted(self.features[start:end], features)
-        heard = np.append(self.features[start:end], np.uint64(0))[places] == features
-        return np.where(heard, np.append(self.rates[start:end], np.nan)[places], np.nan)
+        rows = start + np.searchsorted(self.features[start:end], features)
+        rates, inside = np.full(features.size, np.nan), np.flatnonzero(rows < end)
+        heard = inside[self.features[rows[inside]] == features[inside]]
+        rates[heard] = self.rates[rows[heard]]
+        return rates
 
     def all_of(self, bucket: int) -> dict[str, Any]:
         """Every feature of a bucket with its rate and season."""
