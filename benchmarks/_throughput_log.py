@@ -115,11 +115,14 @@ def read_sentences() -> Sentences:
     return Sentences([part for part in parts if part], f"sentences of the French corpora in {DATA.name}")
 
 
-def tables(events: int, sentences: Sentences, seed: int) -> Iterator[pa.Table]:
-    """EVENT of the log, some days at a time; an author returns to the leaf where they wrote before."""
+def tables(events: int, sentences: Sentences, seed: int, *, a_day: float = A_DAY) -> Iterator[pa.Table]:
+    """EVENT of the log, some days at a time; an author returns to the leaf where they wrote before.
+
+    a_day: texts of a mean day.
+    """
     chance = np.random.default_rng(seed)
     leaves, authors = _leaf_shares(chance), _Authors(chance)
-    days = np.arange(max(1, round(events / A_DAY)))
+    days = np.arange(max(1, round(events / a_day)))
     weekdays = np.array(WEEKDAYS)[days % 7]
     ends = np.round(events * np.cumsum(weekdays) / weekdays.sum()).astype(np.int64)
     volumes = np.diff(ends, prepend=0)

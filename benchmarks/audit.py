@@ -1,14 +1,15 @@
-"""How fast a compacted log is verified, beside `sha256sum` of the same files."""
+"""How fast a compacted log is verified, beside `sha256sum`; and how soon a past time is replayed."""
 
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 
 from benchmarks import _throughput_log as stirred
+from benchmarks import _year_log
 from benchmarks._data import work_folder
 from benchmarks._report import SEED, Figure, Options, Report, Row, main
 from benchmarks._run import Cost, in_child, median_cost
@@ -23,6 +24,13 @@ HASHED, READ, PEER = (
     "sha256sum of the same files",
 )
 TARGET_MB_S = 300
+TARGET_S, TARGET_SHARE = 30.0, 0.2
+KNOWN, TAIL, FULL, WRITTEN = (
+    "as of a time that snapshots know",
+    f"as of the end, snapshots {_year_log.TAIL} days old",
+    "as of the end, without snapshots",
+    "writing the snapshot: a replay, and what it leaves",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,38 @@ def run(asked: Options) -> Report:
         peer = sha256sum(files, runs=RUNS)
         if peer is not None:
             measured.append(Measured(PEER, size, peer))
-    return report(measured, events=asked.texts, manifests=manifests, files=len(files))
+        year_folder = folder / "lived"
+        in_child(_year_log.write_year, year_folder, asked.texts)
+        year = in_child(_year_log.measure_year, year_folder)
+    return together(report(measured, events=asked.texts, manifests=manifests, files=len(files)), year)
+
+
+def together(verified: Report, year: _year_log.Year) -> Report:
+    """The report on verifying with the answers about a year."""
+    slowest = max(year.known, key=lambda cost: cost.wall_s)
+    costs = {KNOWN: slowest, TAIL: year.tail, FULL: year.full, WRITTEN: year.written}
+    rows: list[Row] = [
+        {"way": what, "MB/s of CPU": None, "CPU s": round(cost.cpu_s, 2), "wall s": round(cost.wall_s, 2)}
+        for what, cost in costs.items()
+    ]
+    share = year.snapshots / year.log
+    return replace(
+        verified,
+        title="Verifying a compacted log, and replaying a year as of a time",
+        rows=[*verified.rows, *rows],
+        figures=[
+            *verified.figures,
+            Figure(KNOWN, slowest.wall_s, "s", TARGET_S, at_least=False),
+            Figure(TAIL, year.tail.wall_s, "s", TARGET_S, at_least=False),
+            Figure("snapshots, of the log's size", share, "", TARGET_SHARE, at_least=False),
+        ],
+        notes=[
+            *verified.notes,
+            f"the year: {year.events:,} generated events, {year.log / 1e6:,.0f} MB, a live segment a day; "
+            f"snapshots {year.snapshots / 1e6:,.1f} MB; answers "
+            f"{'the same as' if year.same else 'OTHER than'} without them",
+        ],
+    )
 
 
 def report(measured: list[Measured], *, events: int, manifests: int, files: int) -> Report:

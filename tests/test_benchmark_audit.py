@@ -6,7 +6,7 @@ from pathlib import Path
 # Benchmarks are run from the checkout and are not part of what is installed.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import audit
+from benchmarks import _year_log, audit
 from benchmarks._run import Cost
 from connectors.log import EventLog
 
@@ -29,3 +29,17 @@ def test_rates_are_of_processor_time_and_a_missing_peer_is_told() -> None:
     assert "no peer" in told.notes[-1]
     slow = audit.Measured(audit.HASHED, 600_000_000, Cost(wall_s=1, cpu_s=3))
     assert not audit.report([slow], events=10, manifests=2, files=3).figures[0].met
+
+
+def test_a_year_is_asked_about_with_and_without_snapshots(tmp_path: Path) -> None:
+    _year_log.write_year(tmp_path / "lived", 2_000)
+    year = _year_log.measure_year(tmp_path / "lived")
+    assert year.same
+    assert 1_900 < year.events <= 2_000
+    assert len(year.known) == _year_log.QUESTIONS
+    assert 0 < year.snapshots < year.log
+    ours = audit.Measured(audit.HASHED, 600_000_000, Cost(wall_s=9, cpu_s=1.5))
+    told = audit.together(audit.report([ours], events=10, manifests=2, files=3), year)
+    ways = [row["way"] for row in told.rows]
+    assert ways == [audit.HASHED, audit.KNOWN, audit.TAIL, audit.FULL, audit.WRITTEN]
+    assert "the same as without them" in told.notes[-1]
