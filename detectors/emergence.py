@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from river.anomaly.base import AnomalyDetector
 
 from detectors import _emergence_kernel as kernel
+from detectors._emergence_checks import MOST_AUTHORS, check_counted, check_expected
 from detectors._emergence_table import EmergenceTable
 from detectors.emergence_tails import Tails, tails
 from detectors.features import feature_id
@@ -53,14 +54,6 @@ class EmergenceScores:
     def part(self, entries: slice) -> "EmergenceScores":
         """The scores of some features."""
         return EmergenceScores(*(getattr(self, name)[entries] for name in self.__slots__))
-
-
-def check_expected(prior: Floats | None, season: Floats | None) -> None:
-    """Raise ValueError where a prior is no rate, or a season no factor of at least 1."""
-    for name, values, least in (("prior", prior, 0.0), ("season", season, 1.0)):
-        if values is not None and not ((values >= least) & (values < math.inf)).all():
-            wrong = values[~((values >= least) & (values < math.inf))][0]
-            raise ValueError(f"{name} holds {wrong}; each must be finite and at least {least:g}")
 
 
 class Emergence(AnomalyDetector):
@@ -299,6 +292,8 @@ class Emergence(AnomalyDetector):
         for name, count in x.items():
             if not (math.isfinite(count) and count == int(count)):
                 raise ValueError(f"{name} is {count}; each must be a whole number of authors")
+            if abs(count) > MOST_AUTHORS:
+                raise ValueError(f"{name} is {count}; there must be at most {MOST_AUTHORS} authors")
         names = [name for name, count in x.items() if name != self.exposure and count]
         ids = np.array([feature_id(name) for name in names], dtype=np.uint64)
         counts = np.array([x[name] for name in names], dtype=np.int64)
@@ -367,6 +362,7 @@ class Emergence(AnomalyDetector):
         for name, values in (("counts", counts), ("prior", prior), ("season", season)):
             if values is not None and values.size != size:
                 raise ValueError(f"{size} features but {values.size} {name}; they must be as many")
+        check_counted(counts, exposure, bucket)
         check_expected(prior, season)
         increasing, lowest, highest = kernel.extent(features, counts)
         if not increasing and (not features.all() or np.unique(features).size < size):

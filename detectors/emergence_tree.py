@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import _emergence_kernel as kernel
+from detectors._emergence_checks import check_counted, check_expected
 from detectors._emergence_table import EmergenceTable
-from detectors.emergence import Emergence, EmergenceScores, check_expected
+from detectors.emergence import Emergence, EmergenceScores
 from detectors.emergence_tails import Tails, tails
 from detectors.features import feature_id
 
@@ -185,6 +186,7 @@ class EmergenceTree:
                 f"{np.count_nonzero(top)} entries have none above but {prior.size} have a prior and "
                 f"{season.size} a season; they must be as many"
             )
+        check_counted(heard.counts, heard.exposures, bucket)
         check_expected(prior, season)
         priors, seasons = np.zeros((2, heard.features.size))
         priors[top], seasons[top] = prior, season

@@ -104,6 +104,7 @@ def test_words_whose_value_is_no_number_teach_nothing(value: float) -> None:
     [
         ({"n": 20, "queue": 1.5}, "queue is 1.5; each must be a whole number of authors"),
         ({"n": 2.5, "queue": 1}, "n is 2.5; each must be a whole number of authors"),
+        ({"n": 10**20, "queue": 1}, "n is 100000000000000000000; there must be at most 9007199254740992"),
         ({"n": 0, "queue": 1}, r"counts run from 0 to 1; each must lie in \[0, exposure=0\]"),
         ({"n": 3, "queue": 4}, r"counts run from 0 to 4; each must lie in \[0, exposure=3\]"),
     ],
@@ -133,6 +134,36 @@ def test_what_a_wider_perimeter_says_is_a_rate_and_a_season_a_factor(name: str, 
     with pytest.raises(ValueError, match=f"{name} holds {wrong}; each must be finite and at least"):
         tree.learn_many(heard, bucket=0, **expected)
     assert (detector.features, tree.features) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"counts": np.array([math.nan])}, "counts are float64; they must be integers"),
+        ({"counts": np.array([2.5])}, "counts are float64; they must be integers"),
+        ({"exposure": 20.5}, "exposure are float64; they must be integers"),
+        ({"exposure": math.nan}, "exposure are float64; they must be integers"),
+        ({"bucket": 2**31}, "bucket is 2147483648; it must lie between"),
+    ],
+)
+def test_columns_of_authors_are_integers_and_buckets_can_be_kept(
+    changes: Mapping[str, Any], message: str
+) -> None:
+    given: dict[str, Any] = {"counts": np.array([2]), "exposure": 20, "bucket": 1, **changes}
+    features, one = np.array([5], np.uint64), np.ones(1)
+    detector, tree = Emergence(), EmergenceTree(Emergence())
+    detector.learn_many(features, np.array([2]), exposure=20, bucket=0)
+    before = detector.state_arrays()
+    for method in (detector.score_many, detector.learn_many):
+        with pytest.raises(ValueError, match=message):
+            method(features, given["counts"], exposure=given["exposure"], bucket=given["bucket"])
+    starts, above = np.array([0, 1]), np.array([-1])
+    heard = Heard(["nord"], starts, np.array([given["exposure"]]), features, given["counts"], above)
+    for judge in (tree.score_many, tree.learn_many):
+        with pytest.raises(ValueError, match=message):
+            judge(heard, bucket=given["bucket"], prior=0.1 * one, season=one)
+    assert all(np.array_equal(values, before[name]) for name, values in detector.state_arrays().items())
+    assert tree.features == 0
 
 
 @pytest.mark.parametrize("value", [*NOT_NUMBERS, -1.0, 7.0])

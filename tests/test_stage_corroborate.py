@@ -376,3 +376,23 @@ def test_what_a_story_takes_in_does_not_widen_what_it_is_about() -> None:
     then = Flag(53, LILLE, 13, range(111, 115), topics=[[7, 8]] * 4)
     other = Flag(56, LILLE, 17, range(121, 125), topics=[[8]] * 4)
     assert [len(events(story)) for story in told(first, then, other)] == [8, 4]
+
+
+def test_events_in_common_weigh_more_than_what_a_story_is_about() -> None:
+    older = Flag(50, LILLE, 5, range(101, 105), topics=[[7]] * 4)
+    nearer = Flag(51, LILLE, 9, range(111, 115), topics=[[8]] * 4)
+    then = Flag(53, LILLE, 13, range(112, 117), topics=[[7]] * 5)
+    assert [events(story) for story in told(older, nearer, then)] == [[*range(101, 105)], [*range(111, 117)]]
+
+
+def test_a_region_s_story_takes_in_a_store_s_about_the_same() -> None:
+    store = Flag(50, LILLE, 5, range(101, 105), topics=[[7]] * 4)
+    region = Flag(52, "e/nord", 9, [111, 112, 211, 212], topics=[[7]] * 4)
+    first, second = told(store, region)
+    assert (first.owner, second.owner, first.part_of) == (LILLE, "e/nord", second.story_id)
+
+
+def test_an_event_of_two_candidates_says_what_either_tells_of_it() -> None:
+    first = Flag(50, LILLE, 5, range(101, 105), 15.0, topics=[[7]] * 4)
+    weaker = Flag(50, LILLE, 9, range(101, 105), 11.0, topics=[[8]] * 4)
+    assert [story.topic for story in told(first, weaker)] == [{7, 8}]

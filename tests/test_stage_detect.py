@@ -364,3 +364,18 @@ def test_what_few_say_but_most_of_the_candidates_events_is_their_topic(cuts: tup
         if (row["perimeter"], row["feature"], row["bucket"]) == (STORES[0], NEW, FIRST + 60)
     }
     assert topics == {event: {NEW, beside} if place % 2 else {NEW} for place, event in enumerate(said)}
+
+
+def test_what_every_text_of_a_place_says_is_no_topic_however_rare_it_is_elsewhere() -> None:
+    town = feature_id("lille")
+    stream = Stream()
+    for _ in range(80):
+        stream.background(range(50, 61), STORES[1:])
+    for day in range(50, 61):
+        stream.say(day, STORES[0], town)
+        stream.say(day, STORES[0])
+    for _ in range(6):
+        stream.say(60, STORES[0], NEW, town)
+    support = run(stream).support.to_pylist()
+    topics = [row["topic"] for row in support if (row["perimeter"], row["feature"]) == (STORES[0], NEW)]
+    assert topics == [[NEW]] * 6

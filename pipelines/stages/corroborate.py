@@ -14,8 +14,9 @@ from hashlib import blake2b
 from typing import Any
 
 from pipelines.stages.detect import Detection
-from pipelines.stages.finds import COMMON, Found
+from pipelines.stages.finds import Found
 from pipelines.stages.teaching import EMERGENCE, NOTHING_TAUGHT, Teaching, ThresholdWeights
+from pipelines.stages.topics import COMMON
 
 SAME_STORY = 0.5
 NOT_A_PART = 0.25
@@ -118,7 +119,13 @@ class Cluster:
     @property
     def topic(self) -> frozenset[int]:
         """What at least half of the events, and few other texts, say."""
-        said = Counter(feature for row in self.support.values() for feature in row["topic"])
+        told = {
+            (event, feature)
+            for candidate in self.candidates
+            for event, row in candidate.support.items()
+            for feature in row["topic"]
+        }
+        said = Counter(feature for _, feature in told)
         return frozenset(feature for feature, times in said.items() if times >= COMMON * len(self.support))
 
 
@@ -232,13 +239,14 @@ def _place(cluster: Cluster, state: Corroboration, detection: Detection, weights
     descent = _descent(cluster, detection.min_authors)
     owner = descent[-1]
     support = cluster.support
-    related = [
+    near = [
         story
         for story in state.living
-        if story.part_of is None
-        and (within(owner, story.owner) or within(story.owner, owner))
-        and _same(cluster, support, story)
+        if story.part_of is None and (within(owner, story.owner) or within(story.owner, owner))
     ]
+    # What has events in common is nearer than what is about the same.
+    related = [story for story in near if _same(cluster, support, story)]
+    related = related or [story for story in near if cluster.topic & story.topic]
     home = next((story for story in related if within(owner, story.owner)), None)
     born = home is None
     if home is None:
@@ -262,11 +270,7 @@ def _is_enough(cluster: Cluster, owner: str, weights: ThresholdWeights) -> bool:
 
 
 def _same(cluster: Cluster, support: Mapping[bytes, Any], story: Story) -> bool:
-    """Enough of the events are the story's already, or say a word that it was born with; or most of them say
-    what most of those it was born with do, and few others.
-    """
-    if cluster.topic & story.topic:
-        return True
+    """Enough of the events are the story's already, or say a word that it was born with."""
     theirs = dict(story.support)
     for candidate in cluster.candidates:
         if candidate.feature in story.seeds:

@@ -126,6 +126,11 @@ class Division:
             begin += part.num_rows
         return np.concatenate(found)
 
+    def features_of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """What some rows, in order, mention: for each mention which of them it is of, and the feature."""
+        said = _rows_of(self.table["features"], rows)
+        return np.repeat(np.arange(rows.size), np.diff(list_offsets(said))), said.flatten().to_numpy()
+
     def to_remember(self, closed: int, window: int) -> pa.Table:
         """Rows (LAID_OUT) to remember after bucket `closed`: those within the window of a later one."""
         start, _ = self.span(closed - window + 1, closed)

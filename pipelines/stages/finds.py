@@ -15,6 +15,7 @@ from pipelines.columns import one_array
 from pipelines.stages.division import Division, list_offsets
 from pipelines.stages.probe import PROBED
 from pipelines.stages.told import Told
+from pipelines.stages.topics import topic_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,6 @@ class Candidates:
         return pa.Table.from_pylist(self._rows, CANDIDATE)
 
 
-RARE = 0.005
-"""Share of texts, at most, that say what tells one topic from others."""
-COMMON = 0.5
-"""Share of a candidate's events that say it, at least."""
-
-
 class Supports:
     """The events that carry candidates, as row numbers of a division."""
 
@@ -129,12 +124,9 @@ class Supports:
         topic, start = np.zeros(values.size, np.bool_), 0
         for (bucket, _, _), rows, flagged in zip(self._keys, self._rows, self._flagged, strict=True):
             if flagged:
+                first = bucket - self._window + 1
                 part = slice(offsets[start], offsets[start + rows.size])
-                features, which, times = np.unique(values[part], return_inverse=True, return_counts=True)
-                common = (times >= COMMON * rows.size) & ((features & KIND_BITS) != THEME)
-                rare = np.zeros(features.size, np.bool_)
-                rare[common] = self._told.rates_of(bucket, features[common]) <= RARE
-                topic[part] = rare[which]
+                topic[part] = np.isin(values[part], topic_of(self._division, self._told, bucket, rows, first))
             start += rows.size
         return topic
 
