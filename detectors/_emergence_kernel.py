@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors._emergence_evidence import log_ratio, rises
 from detectors._emergence_state import find, find_from, key_of
 
 LEARNED, FIRST_BUCKET, NEXT_BUCKET, WEIGHT, EXPOSURE, TESTS, TEST_WEIGHT = range(7)
@@ -81,8 +82,8 @@ class Constants(NamedTuple):
     follow: int
     ratios: NDArray[np.float64]
     log_ratios: NDArray[np.float64]
-    alone: float
-    """Log ratio of one of the ratios that is enough for the mean of all to be above 1."""
+    turns: NDArray[np.float64]
+    """See `detectors._emergence_evidence.turns`."""
 
 
 def empty_scores(size: int) -> Scores:
@@ -120,50 +121,6 @@ def restart(state: Any, totals: Any, features: Any, salts: Any, slots: Any) -> N
                     totals[slots[i], column] = max(0.0, totals[slots[i], column] - 1.0)
             state.evidence[place] = 0.0
             state.followed[place] = True
-
-
-@njit(cache=True)
-def _log_mean_exp(values: Any) -> Any:
-    top = values[0]
-    for value in values:
-        top = max(top, value)
-    total = 0.0
-    for value in values:
-        total += math.exp(value - top)
-    return top + math.log(total / values.size)
-
-
-@njit(cache=True)
-def _log_ratio(observed: Any, expected: Any, known: Any, constants: Any, terms: Any) -> Any:
-    """Log e-value of `observed` authors where `expected` were, at a rate known by `known` mentions.
-
-    The authors' number is negative binomial: for the rate is not known exactly, and swells by itself.
-    """
-    shape = 1.0 / (1.0 / known + 1.0 / constants.dispersion)
-    for k in range(terms.size):
-        terms[k] = observed * constants.log_ratios[k] + (shape + observed) * math.log(
-            (shape + expected) / (shape + constants.ratios[k] * expected)
-        )
-    return _log_mean_exp(terms)
-
-
-@njit(cache=True)
-def _rises(observed: Any, expected: Any, known: Any, constants: Any, terms: Any) -> bool:
-    """Whether `_log_ratio` is above 0, mostly without working it out."""
-    if observed <= expected:
-        # Then any ratio above 1 makes it less likely.
-        return False
-    shape = 1.0 / (1.0 / known + 1.0 / constants.dispersion)
-    top = -math.inf
-    for k in range(terms.size - 1, -1, -1):
-        terms[k] = observed * constants.log_ratios[k] + (shape + observed) * math.log(
-            (shape + expected) / (shape + constants.ratios[k] * expected)
-        )
-        # One term of a mean is enough to bring it above 1; the margin is for the rounding of the mean.
-        if terms[k] > constants.alone:
-            return True
-        top = max(top, terms[k])
-    return top > 0.0 and _log_mean_exp(terms) > 0.0
 
 
 @njit(cache=True)
@@ -232,12 +189,12 @@ def step(
             if running:
                 silent = state.base[place] * (before - state.seen_exposure[place])
                 awaited = state.expected[place] + silent
-                running = _rises(state.authors[place], awaited, state.known[place], constants, terms)
+                running = rises(state.authors[place], awaited, state.known[place], constants, terms)
             everything = looked_at[group] <= 0.0
             log_e = 0.0
             # No more than expected and nothing running: no ratio above 1 can gain by it.
             if everything or (rehearsed and not running and y > expected_now and y >= constants.least):
-                log_e = _log_ratio(y, expected_now, known, constants, terms)
+                log_e = log_ratio(y, expected_now, known, constants, terms)
             evidence = log_e
             if running:
                 base, known, begun = state.base[place], state.known[place], state.since[place]
@@ -245,7 +202,7 @@ def step(
                 usual = max(base, rate) if season > 1.0 else base
                 said, expected = state.authors[place] + y, awaited + usual * exposure
                 if everything or said >= constants.least:
-                    evidence = _log_ratio(said, expected, known, constants, terms)
+                    evidence = log_ratio(said, expected, known, constants, terms)
             if not rehearsed:
                 evidence = 0.0
             if y > 0 and evidence >= CROSSING and said >= constants.least:
@@ -257,7 +214,7 @@ def step(
             scores.log_e[i] = log_e
             scores.evidence[i] = evidence if judged else 0.0
             if rehearsed and not everything and said < constants.least:
-                evidence = SOME if _rises(said, expected, known, constants, terms) else 0.0
+                evidence = SOME if rises(said, expected, known, constants, terms) else 0.0
             scores.since[i] = begun
             scores.observed[i] = said
             scores.expected[i] = expected

@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors._compiled import part
+
 
 class State(NamedTuple):
     """Columns of the table, all of the table's capacity; id 0 is an empty place. An id is a `key_of`.
@@ -148,7 +150,7 @@ def _faded(state: Any, bucket: int, log_decay: float, below: float) -> Any:
     return places[:size], counts[:size]
 
 
-@njit(cache=True)
+@part
 def find(ids: Any, feature: Any) -> Any:
     """Place of the feature, or of the empty place where it belongs.
 
@@ -159,7 +161,7 @@ def find(ids: Any, feature: Any) -> Any:
     return find_from(ids, feature, np.int64((spread * np.uint64(ids.size)) >> np.uint64(32)))
 
 
-@njit(cache=True)
+@part
 def find_from(ids: Any, feature: Any, place: Any) -> Any:
     """The same, from a place on where it was looked for before others were added."""
     while ids[place] != 0 and ids[place] != feature:
@@ -169,7 +171,7 @@ def find_from(ids: Any, feature: Any, place: Any) -> Any:
     return place
 
 
-@njit(cache=True)
+@part
 def key_of(feature: Any, salt: Any) -> Any:
     """Id of a feature of a perimeter; salt 0 leaves it as it is. Never 0."""
     key = feature ^ salt

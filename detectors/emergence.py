@@ -13,6 +13,7 @@ from river.anomaly.base import AnomalyDetector
 
 from detectors import _emergence_kernel as kernel
 from detectors._emergence_checks import MOST_AUTHORS, check_counted, check_expected
+from detectors._emergence_evidence import turns
 from detectors._emergence_table import EmergenceTable
 from detectors.emergence_tails import Tails, tails
 from detectors.features import feature_id
@@ -346,7 +347,7 @@ class Emergence(AnomalyDetector):
             self.follow,
             np.array(self.ratios, np.float64),
             np.array([math.log(ratio) for ratio in self.ratios]),
-            math.log(len(self.ratios)) + 1e-9,
+            turns(tuple(self.ratios), self.dispersion),
         )
 
     def _check(
