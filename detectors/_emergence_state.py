@@ -119,35 +119,62 @@ def spread(records: NDArray[Any]) -> State:
     return rehash(columns_of(records), np.arange(records.size), capacity_for(records.size))
 
 
-def kept(state: State, bucket: int, log_decay: float, below: float, most: int) -> NDArray[np.int64]:
-    """Places of features whose discounted count at `bucket` is at least `below`; of more than `most`, those
-    of the highest counts, of equal ones the lowest ids."""
-    places, counts = _faded(state, bucket, log_decay, below)
-    if places.size > most:
-        chosen = np.lexsort((state.ids[places], -counts))[:most]
-        places = np.sort(places[chosen])
-    found: NDArray[np.int64] = places
+def drop_faded(state: State, bucket: int, log_decay: float, below: float) -> int:
+    """Drop the features whose discounted count at `bucket` is under `below`; returns how many."""
+    return int(_drop_faded(state, _words(state), bucket, log_decay, _decays(log_decay), below))
+
+
+def highest(state: State, bucket: int, log_decay: float, most: int) -> NDArray[np.int64]:
+    """Places of the `most` features of the highest discounted counts, of equal ones the lowest ids."""
+    places = np.flatnonzero(state.ids)
+    counts = _counts(state, places, bucket, log_decay, _decays(log_decay))
+    found: NDArray[np.int64] = np.sort(places[np.lexsort((state.ids[places], -counts))[:most]])
     return found
 
 
+def _decays(log_decay: float) -> NDArray[np.float64]:
+    return np.array([math.exp(gap * log_decay) for gap in range(_GAPS)])
+
+
+@part
+def _count(state: Any, place: Any, bucket: Any, log_decay: Any, decays: Any) -> Any:
+    silence = bucket - state.last[place]
+    decay = decays[silence] if 0 <= silence < _GAPS else math.exp(silence * log_decay)
+    return state.shape[place] * decay
+
+
 @njit(cache=True)
-def _faded(state: Any, bucket: int, log_decay: float, below: float) -> Any:
-    """Places of features whose discounted count at `bucket` is at least `below`, and those counts."""
-    decays = np.empty(_GAPS, np.float64)
-    for days in range(_GAPS):
-        decays[days] = math.exp(days * log_decay)
-    places, counts = np.empty(state.ids.size, np.int64), np.empty(state.ids.size, np.float64)
-    size = 0
-    for place in range(state.ids.size):
-        if state.ids[place] == 0:
-            continue
-        silence = bucket - state.last[place]
-        decay = decays[silence] if 0 <= silence < _GAPS else math.exp(silence * log_decay)
-        count = state.shape[place] * decay
-        if count >= below:
-            places[size], counts[size] = place, count
-            size += 1
-    return places[:size], counts[:size]
+def _counts(state: Any, places: Any, bucket: int, log_decay: float, decays: Any) -> Any:
+    counts = np.empty(places.size, np.float64)
+    for i in range(places.size):
+        counts[i] = _count(state, places[i], bucket, log_decay, decays)
+    return counts
+
+
+@njit(cache=True)
+def _drop_faded(state: Any, words: Any, bucket: int, log_decay: float, decays: Any, below: float) -> int:
+    """Go round the table once, from an empty place on: whatever follows a dropped feature without an empty
+    place between moves up to where it would have been without it."""
+    size, start, dropped = state.ids.size, 0, 0
+    while state.ids[start] != 0:
+        start += 1
+    gap, place = False, start
+    for _ in range(size - 1):
+        place = place + 1 if place + 1 < size else 0
+        feature = state.ids[place]
+        if feature == 0:
+            gap = False
+        elif _count(state, place, bucket, log_decay, decays) < below:
+            state.ids[place] = 0
+            dropped, gap = dropped + 1, True
+        elif gap:
+            state.ids[place] = 0
+            nearer = find(state.ids, feature)
+            state.ids[place] = feature
+            if nearer != place:
+                words[nearer] = words[place]
+                state.ids[place] = 0
+    return dropped
 
 
 @part

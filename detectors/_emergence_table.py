@@ -54,14 +54,15 @@ class EmergenceTable:
     def forget(self, bucket: int, log_decay: float, below: float, most: int) -> int:
         """Drop features whose discounted count at `bucket` is under `below`, and the least of more than
         `most`; returns how many."""
-        kept = table.kept(self._state, bucket, log_decay, below, most)
-        dropped = self.used - int(kept.size)
-        if dropped:
-            # As much comes until the next time as goes now: room is given back only where half would do.
-            least, capacity = table.capacity_for(kept.size), self._state.ids.size
+        before = self.used
+        self.used -= table.drop_faded(self._state, bucket, log_decay, below)
+        # As much comes until the next time as goes now: room is given back only where half would do.
+        least, capacity = table.capacity_for(min(self.used, most)), self._state.ids.size
+        if self.used > most or 2 * least < capacity:
+            kept = table.highest(self._state, bucket, log_decay, most)
             self._state = table.rehash(self._state, kept, least if 2 * least < capacity else capacity)
-            self.used = kept.size
-        return dropped
+            self.used = int(kept.size)
+        return before - self.used
 
     def __getstate__(self) -> dict[str, Any]:
         """The features, without the room between them."""

@@ -1,0 +1,48 @@
+"""The table of emergence keeps what it should, wherever features lie when others are dropped between them."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors._emergence_state import RECORD, drop_faded, find, highest, records_of, spread
+
+HALF_A_DAY = float(np.log(0.5))
+Features = dict[int, tuple[float, int]]
+"""Discounted authors and the day of the last mention, by id."""
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.integers(1, 2**64 - 1),
+        st.tuples(st.sampled_from([0.25, 1.0, 1.5, 8.0]), st.integers(0, 5)),
+        max_size=60,
+    )
+)
+def test_what_has_faded_goes_and_everything_else_is_found(features: Features) -> None:
+    records = np.zeros(len(features), RECORD)
+    records["ids"] = list(features)
+    records["shape"] = [shape for shape, _ in features.values()]
+    records["last"] = [last for _, last in features.values()]
+    records["authors"] = np.arange(len(features))
+    state = spread(records)
+    # A count of the last day halves each day, and what counts less than one author goes on day 5.
+    stay = {feature for feature, (shape, last) in features.items() if shape * 0.5 ** (5 - last) >= 1.0}
+    assert drop_faded(state, 5, HALF_A_DAY, 1.0) == len(features) - len(stay)
+    assert set(state.ids[state.ids != 0].tolist()) == stay
+    for record in records:
+        if int(record["ids"]) in stay:
+            assert records_of(state)[find(state.ids, record["ids"])] == record
+
+
+def test_of_too_many_those_of_the_highest_counts_stay_and_of_equal_ones_the_lowest_ids() -> None:
+    records = np.zeros(5, RECORD)
+    records["ids"], records["shape"], records["last"] = (
+        [9, 4, 7, 2, 5],
+        [8.0, 2.0, 1.0, 1.0, 1.0],
+        [0, 1, 1, 1, 3],
+    )
+    # On day 3: 9 counts 1, 4 counts .5, 7 and 2 count .25 each, 5 counts 1.
+    state = spread(records)
+    for most, expected in ((2, {5, 9}), (3, {4, 5, 9}), (4, {2, 4, 5, 9})):
+        assert set(state.ids[highest(state, 3, HALF_A_DAY, most)].tolist()) == expected
