@@ -28,7 +28,8 @@ LOG = "year"
 class Year:
     """Costs. known: of each time within the days of the snapshot. tail: of the end, some days after it.
     full: of the end, without snapshots. written: of the snapshot, judging included. log, snapshots: bytes.
-    same: whether answers were those of replays without snapshots, of the first time and of the end.
+    goes_on: whether the state after the days of the snapshot was kept. same: whether answers were those of
+    replays without snapshots, of the first time and of the end.
     """
 
     events: int
@@ -38,6 +39,7 @@ class Year:
     full: Cost
     log: int
     snapshots: int
+    goes_on: bool
     same: bool
 
 
@@ -103,7 +105,8 @@ def measure_year(folder: Path) -> Year:
     same = (first.digest, full.digest) == (answers[0][0].digest, tail.digest)
     known = [cost for _, cost in answers]
     sizes = size_of(folder / LOG), snapshots.size()
-    return Year(full.events, written, known, tail_cost, full_cost, *sizes, same)
+    goes_on = any(one.state for one in snapshots.all())
+    return Year(full.events, written, known, tail_cost, full_cost, *sizes, goes_on, same)
 
 
 def log_start(world: "Workspace") -> datetime:

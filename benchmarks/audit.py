@@ -24,6 +24,8 @@ HASHED, READ, PEER = (
     "sha256sum of the same files",
 )
 TARGET_MB_S = 300
+YEAR = 10_000_000
+"""Events of the year of the targets."""
 TARGET_S, TARGET_SHARE = 30.0, 0.2
 KNOWN, TAIL, FULL, WRITTEN = (
     "as of a time that snapshots know",
@@ -122,13 +124,20 @@ def together(verified: Report, year: _year_log.Year) -> Report:
         figures=[
             *verified.figures,
             Figure(KNOWN, slowest.wall_s, "s", TARGET_S, at_least=False),
-            Figure(TAIL, year.tail.wall_s, "s", TARGET_S, at_least=False),
+            Figure(
+                f"{TAIL}, scaled to {YEAR:,} events",
+                year.tail.wall_s * YEAR / year.events,
+                "s",
+                TARGET_S,
+                at_least=False,
+            ),
             Figure("snapshots, of the log's size", share, "", TARGET_SHARE, at_least=False),
         ],
         notes=[
             *verified.notes,
             f"the year: {year.events:,} generated events, {year.log / 1e6:,.0f} MB, a live segment a day; "
-            f"snapshots {year.snapshots / 1e6:,.1f} MB; answers "
+            f"snapshots {year.snapshots / 1e6:,.1f} MB, "
+            f"{'with' if year.goes_on else 'too small for'} a state to go on from; answers "
             f"{'the same as' if year.same else 'OTHER than'} without them",
         ],
     )

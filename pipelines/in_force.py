@@ -22,6 +22,7 @@ from pipelines.settings import DetectionSettings, Organisation, Privacy, Setting
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pipelines.sealing import Seals
     from pipelines.weights import Weights
 
 
@@ -132,6 +133,13 @@ class PastWorkspace(Workspace):
         """As it was decided."""
         return str(self.decided["version"])
 
+    @cached_property
+    def seals(self) -> "Seals":  # type: ignore[override]
+        """Those of today: texts that were erased since cannot be read as they could be then."""
+        from pipelines.sealing import seals_of
+
+        return seals_of(self.today.open_log())
+
     @property
     def verdicts(self) -> None:
         """Nobody judges in the past."""
@@ -159,6 +167,23 @@ def workspace_as_of(workspace: Workspace, instant: datetime) -> PastWorkspace:
         )
     settings = settings_of(decided, workspace.settings, where=f"{log.location}, at {to_iso(instant)}")
     return PastWorkspace(settings, workspace.say, workspace.now, log=log, decided=decided, today=workspace)
+
+
+def workspace_of_version(workspace: Workspace, version: str, log: EventLog) -> Workspace | None:
+    """The workspace under settings of a version, to judge a log; None where the log did not decide on them.
+
+    Raises as `workspace_as_of`.
+    """
+    if version == workspace.settings_version:
+        return workspace
+    decided = [
+        one.decision.payload for one in log.decisions() if one.decision and one.decision.kind == SETTINGS
+    ]
+    known = next((one for one in reversed(decided) if one.get("version") == version), None)
+    if known is None:
+        return None
+    settings = settings_of(known, workspace.settings, where=f"{log.location}, settings {version}")
+    return PastWorkspace(settings, workspace.say, workspace.now, log=log, decided=known, today=workspace)
 
 
 def settings_of(decided: Mapping[str, Any], today: Settings, *, where: str) -> Settings:

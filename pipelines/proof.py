@@ -19,6 +19,7 @@ from connectors.log import EventLog, Finding
 from connectors.log.erasing import Erasure
 from connectors.store import Run, Store
 from pipelines.erase import erased_ids
+from pipelines.in_force import workspace_of_version
 from pipelines.plain import PlainEngine
 from pipelines.replay import canonical, digest, replay
 from pipelines.sealing import Seals, seals_of
@@ -179,20 +180,28 @@ def _replayed(
     seals: Seals,
     progress: Callable[[int, int], None] | None,
 ) -> Signals | None:
-    """What the log gives, read as far as the store's replay did; None where that cannot be compared."""
-    now = {"settings": workspace.settings_version, "code": version("vigie")}
-    then = {"settings": run.settings_version, "code": run.code_version}
-    others = [f"{what} {then[what]}, not {now[what]}" for what in now if now[what] != then[what]]
-    if others:
+    """What the log gives, read as far as the store's replay did and judged by its settings; None where that
+    cannot be compared."""
+    log = workspace.open_log()
+    log.read_to(seq)
+    judging = workspace_of_version(workspace, run.settings_version, log)
+    others = []
+    if judging is None:
+        others.append(
+            f"settings {run.settings_version}, not {workspace.settings_version}, "
+            "which no decision of the log keeps"
+        )
+    if run.code_version != version("vigie"):
+        others.append(f"code {run.code_version}, not {version('vigie')}")
+    if judging is None or others:
         problem = f"its signals cannot be derived again here: they come from {' and '.join(others)}"
         proof.add("signals", [Finding(_STORE, problem)])
         return None
-    log, telling = workspace.open_log(), workspace.telling()
-    log.read_to(seq)
+    telling = judging.telling()
     with tempfile.TemporaryDirectory(prefix="vigie-audit-") as work:
         return replay(
             log,
-            workspace.settings,
+            judging.settings,
             telling.reader,
             telling,
             PlainEngine(),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.admission import Admission, Redactor, read_names
 from connectors.contract import Accounting
@@ -223,6 +223,9 @@ class Workspace:
         """Parse quarantined records again with today's settings."""
         return self._load(retry, only=only)
 
+    seals: ClassVar["Seals | None"] = None
+    """What erasures sealed; None for what the log that is read says."""
+
     def open_store(self, *, read_only: bool = False) -> "AbstractContextManager[Store]":
         """The signal store: a server by its DSN, or the built-in one, made where there is none."""
         from connectors.store import open_store
@@ -299,6 +302,7 @@ class Workspace:
                 progress=progress,
                 begin=begin or Standing.at_first,
                 end=end,
+                seals=self.seals,
             )
             use(replayed)
         return replayed

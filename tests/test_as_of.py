@@ -12,7 +12,7 @@ import pytest
 from connectors.errors import LogError, SettingsError
 from connectors.log import EventLog, LogWriter
 from connectors.log.as_of import known_at
-from pipelines.in_force import payload_of, settings_of, workspace_as_of
+from pipelines.in_force import payload_of, settings_of, workspace_as_of, workspace_of_version
 from pipelines.plain import PlainEngine
 from pipelines.replay import canonical
 from pipelines.workspace import Workspace
@@ -151,6 +151,18 @@ def test_settings_that_no_longer_parse_are_named(life: Life) -> None:
     del decided["detection"]
     with pytest.raises(SettingsError, match=r"^here: the settings then in force are not complete"):
         settings_of(decided, world.settings, where="here")
+
+
+def test_settings_of_a_version_judge_again_what_they_judged(life: Life) -> None:
+    moment = life.moments[1]
+    world, then = opened(life.settings, life.now), moment.workspace.settings_version
+    assert then != world.settings_version
+    log = EventLog(moment.settings.parent / "log")
+    judging = workspace_of_version(world, then, log)
+    assert judging is not None
+    assert lines(judging) == lines(moment.workspace)
+    assert workspace_of_version(world, world.settings_version, log) is world
+    assert workspace_of_version(world, "0" * 32, log) is None
 
 
 def test_a_segment_set_aside_since_cannot_be_replayed(tmp_path: Path) -> None:

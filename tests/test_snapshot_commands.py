@@ -3,12 +3,14 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from pipelines.erase import Asked, erase_found, find
+from pipelines.in_force import workspace_as_of
 from pipelines.plain import PlainEngine
 from pipelines.proof import prove
 from pipelines.replay import canonical
@@ -87,6 +89,31 @@ def test_an_erasure_leaves_no_snapshot(life: Life, tmp_path: Path) -> None:
     world.replay(PlainEngine(), use=lambda _: None, begin=again.begin, end=again.end)
     assert again.used is None
     assert told(world, again) == told(world, None)
+
+
+def test_as_of_before_an_erasure_tells_what_was_sealed(life: Life, tmp_path: Path) -> None:
+    world, _ = keyed(life, tmp_path)
+    before = world.replay(PlainEngine(), use=lambda _: None)
+    told_then = list(canonical(before.signals))
+    evidence = before.signals.evidence.to_pylist()
+    assert evidence
+    asked = Asked(events=tuple(row["event_id"] for row in evidence[:4]))
+    found = find(world.open_log(), asked, zone="Europe/Paris")
+    later = replace(world, now=lambda: life.now + timedelta(hours=1))
+    erase_found(later, found, asked, reason="a request")
+    past = workspace_as_of(later, life.now)
+    assert past.log.erasures == []
+    after = past.replay(PlainEngine(), use=lambda _: None)
+    assert after.events == before.events
+    sealed = {
+        json.loads(line)["signal_id"]: line for line in told_then if evidence[0]["event_id"].hex() in line
+    }
+    assert sealed
+    again = {json.loads(line)["signal_id"]: line for line in canonical(after.signals)}
+    assert {signal_id: again[signal_id] for signal_id in sealed} == sealed
+    gone = [row["excerpt"] for row in after.signals.evidence.to_pylist() if row["event_id"] in asked.events]
+    assert gone
+    assert set(gone) == {None}
 
 
 def test_no_key_no_share_or_a_log_elsewhere_and_there_are_none(life: Life, tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def _show(proof: "Proof", location: str, *, has_store: bool) -> None:
         notice(f"not re-derivable since texts before it were erased: {finding.problem}")
     _show_tail(proof)
     if proof.snapshots and not any(fault.area == "snapshots" for fault in proof.faults):
-        typer.echo(f"snapshots: {plural(proof.snapshots, 'snapshot')}, as written")
+        notice(f"{plural(proof.snapshots, 'snapshot')} of earlier replays, as written")
     if proof.run is not None and not any(fault.area in _OF_THE_STORE for fault in proof.faults):
         compared = "" if proof.signals is None else f", {plural(proof.signals, 'signal')} derived again"
         known = plural(proof.evidence or 0, "text")

@@ -20,13 +20,14 @@ from pipelines.cli.options import (
     open_workspace,
 )
 from pipelines.cli.output import notice, plural, print_json, progress, warn
-from pipelines.cli.signal_text import print_signals
+from pipelines.cli.signal_text import ID_LENGTH, print_signals
 from pipelines.cli.signals import InPerimeter, path_of
 from pipelines.cli.times import instant_of
 
 if TYPE_CHECKING:
     from pipelines.in_force import PastWorkspace
     from pipelines.replay import Replayed
+    from pipelines.sealing import Seals
     from pipelines.stages.explain import Signals
     from pipelines.workspace import Workspace
 
@@ -137,6 +138,8 @@ def replay(
             begin=None if keeping is None else keeping.begin if instant else keeping.at_first,
             end=None if keeping is None or instant else keeping.end,
         )
+    if instant is not None and workspace.seals is not None:
+        _say_what_is_sealed(replayed, workspace.seals)
     if keeping is not None and keeping.used is not None:
         notice(f"from the snapshot of {keeping.used.last_day}; --no-snapshots judges the whole log again")
     days = {"first": since.date() if since else None, "last": until.date() if until else None}
@@ -159,6 +162,16 @@ def _say_of_when(past: "PastWorkspace", instant: datetime) -> None:
         warn(
             "other code judged then: signals may differ from those of then in what changed since; the code "
             f"was {past.decided.get('code') or 'not kept'}, this is {code_version()}"
+        )
+
+
+def _say_what_is_sealed(replayed: "Replayed", seals: "Seals") -> None:
+    """Which signals of then rest on texts that are erased since."""
+    sealed = seals.ids & set(replayed.signals.signals["signal_id"].to_pylist())
+    for signal_id in sorted(sealed):
+        warn(
+            f"signal {signal_id[:ID_LENGTH]} rests on texts that were erased: it is told as it was when they "
+            "were, not as it stood at the time asked about"
         )
 
 
