@@ -142,6 +142,32 @@ def test_lexicons_that_are_not_kept_are_missed_in_one_line(life: Life, tmp_path:
     assert workspace_as_of(world, life.now).lexicons.version == last
 
 
+@pytest.mark.parametrize("lost", ["manifest", "segment"])
+def test_a_log_that_was_copied_by_half_is_one_line(
+    life: Life, tmp_path: Path, shop: ModuleType, lost: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(life.moments[-1].settings.parent, folder)
+    kind, pattern = {"manifest": ("manifests", "*.json"), "segment": ("segments", "*.text.parquet")}[lost]
+    files = sorted((folder / "log" / "generation-0001" / kind).glob(pattern))
+    # The last of a generation that others follow; and the texts of the history.
+    (files[-1] if lost == "manifest" else files[0]).unlink()
+    asked = (
+        "--settings",
+        folder / "vigie.toml",
+        "--engine",
+        "plain",
+        "--as-of",
+        life.moments[-1].at.isoformat(),
+    )
+    refused = shop.run("replay", *asked)
+    assert refused.exit_code == 4
+    said = [line for line in refused.stderr.splitlines() if line.startswith("error")]
+    assert len(said) == 1
+    assert str(folder / "log") in said[0]
+    assert "restore" in said[0]
+
+
 def test_settings_that_no_longer_parse_are_named(life: Life) -> None:
     world = opened(life.settings, life.now)
     decided = dict(payload_of(world))

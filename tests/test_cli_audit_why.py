@@ -129,6 +129,12 @@ def test_the_page_needs_nothing_else(
     for part in (signal[f"sentence_{lang}"][:20], "La directrice", "portillon"):
         assert part in html
         assert part in result.stdout
+    # What is expected of a day and of the episode is told apart.
+    apart = {
+        "fr": ("le seul jour de l'alerte", "attendu de l'épisode, depuis le"),
+        "en": ("on the day of the alert alone", "expected in the episode, since"),
+    }[lang]
+    assert all(words in " ".join(result.stdout.split()) for words in apart)
 
 
 def why_not(shop: ModuleType, settings: Path, place: str, day: Any, term: str) -> Any:

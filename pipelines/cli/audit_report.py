@@ -200,8 +200,9 @@ def _judged(
         if derived.wider is not None:
             yield words("wider", lang), figure(derived.wider, ".3g", lang)
         yield words("season", lang), figure(derived.season, ".3g", lang)
-    yield words("observed", lang), _observed(why, lang)
-    yield words("expected", lang), figure(grounds.expected, ".3g", lang)
+    # Of other spans than the share of the alert's day above: beside it, they would read as a contradiction.
+    yield words("observed_since", lang, since=grounds.since), _observed(why, lang)
+    yield words("expected_since", lang, since=grounds.since), figure(grounds.expected, ".3g", lang)
     yield words("evidence", lang), words("ln", lang, value=figure(grounds.evidence, ".2f", lang))
     yield words("threshold", lang), words("ln", lang, value=figure(grounds.threshold, ".2f", lang))
     if grounds.fewer is not None:

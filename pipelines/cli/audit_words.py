@@ -16,8 +16,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "episode": ("épisode", "episode"),
     "span": ("du {first} au {last}", "{first} to {last}"),
     "baseline": ("historique dont vient l'attendu", "history that the expected comes from"),
-    "rate": ("part attendue de ceux qui écrivent", "expected share of those who write"),
-    "wider": ("la même, au périmètre au-dessus", "the same, at the perimeter above"),
+    "rate": (
+        "part attendue de ceux qui écrivent, le seul jour de l'alerte",
+        "expected share of those who write, on the day of the alert alone",
+    ),
+    "wider": ("la même part, au périmètre au-dessus", "the same share, at the perimeter above"),
     "season": ("facteur de saison", "season's factor"),
     "history": ("jours d'historique du périmètre", "days of history of the perimeter"),
     "observed": ("observé", "observed"),
@@ -26,6 +29,14 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Numbers of people and texts are lower bounds, in steps of {least}.",
     ),
     "expected": ("attendu", "expected"),
+    "observed_since": (
+        "observé de l'épisode, depuis le {since}",
+        "observed in the episode, since {since}",
+    ),
+    "expected_since": (
+        "attendu de l'épisode, depuis le {since}",
+        "expected in the episode, since {since}",
+    ),
     "evidence": ("preuve", "evidence"),
     "threshold": ("seuil", "threshold"),
     "ln": ("{value} (logarithme naturel)", "{value} (natural logarithm)"),
