@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors._compiled import part
+from detectors.compiled import inner
 
 FEW = 16
 """Authors under which most episodes stay: whether they are a rise is looked up."""
@@ -20,7 +20,7 @@ _FARTHEST, _HALVINGS = 60.0, 34
 """Logarithm of the highest odds that are looked for, and halvings of the range that find them to 1e-8."""
 
 
-@part
+@inner
 def _log_mean_exp(values: Any) -> Any:
     top = values[0]
     for value in values:
@@ -31,7 +31,7 @@ def _log_mean_exp(values: Any) -> Any:
     return top + math.log(total / values.size)
 
 
-@part
+@inner
 def log_ratio(observed: Any, expected: Any, known: Any, constants: Any, terms: Any) -> Any:
     """Log e-value of `observed` authors where `expected` were, at a rate known by `known` mentions.
 
@@ -45,7 +45,7 @@ def log_ratio(observed: Any, expected: Any, known: Any, constants: Any, terms: A
     return _log_mean_exp(terms)
 
 
-@part
+@inner
 def rises(observed: Any, expected: Any, known: Any, constants: Any, terms: Any) -> Any:
     """Whether `log_ratio` is above 0, mostly without working it out. observed: a whole number."""
     if observed <= expected:

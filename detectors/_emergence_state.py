@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors._compiled import part
+from detectors.compiled import inner
 
 
 class State(NamedTuple):
@@ -136,7 +136,7 @@ def _decays(log_decay: float) -> NDArray[np.float64]:
     return np.array([math.exp(gap * log_decay) for gap in range(_GAPS)])
 
 
-@part
+@inner
 def _count(state: Any, place: Any, bucket: Any, log_decay: Any, decays: Any) -> Any:
     silence = bucket - state.last[place]
     decay = decays[silence] if 0 <= silence < _GAPS else math.exp(silence * log_decay)
@@ -177,7 +177,7 @@ def _drop_faded(state: Any, words: Any, bucket: int, log_decay: float, decays: A
     return dropped
 
 
-@part
+@inner
 def find(ids: Any, feature: Any) -> Any:
     """Place of the feature, or of the empty place where it belongs.
 
@@ -188,7 +188,7 @@ def find(ids: Any, feature: Any) -> Any:
     return find_from(ids, feature, np.int64((spread * np.uint64(ids.size)) >> np.uint64(32)))
 
 
-@part
+@inner
 def find_from(ids: Any, feature: Any, place: Any) -> Any:
     """The same, from a place on where it was looked for before others were added."""
     while ids[place] != 0 and ids[place] != feature:
@@ -198,7 +198,7 @@ def find_from(ids: Any, feature: Any, place: Any) -> Any:
     return place
 
 
-@part
+@inner
 def key_of(feature: Any, salt: Any) -> Any:
     """Id of a feature of a perimeter; salt 0 leaves it as it is. Never 0."""
     key = feature ^ salt
