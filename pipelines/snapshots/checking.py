@@ -1,14 +1,12 @@
 """Whether snapshots are what was written and, judged again, what the log gives."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from connectors.log import Finding
 from pipelines.code_version import code_version
 from pipelines.plain import PlainEngine
-from pipelines.replay import Standing, replay
+from pipelines.replay import Standing
 from pipelines.snapshots.folder import Snapshot, SnapshotError, Snapshots
 from pipelines.snapshots.journal import Journal, JournalKeeper, differing
 from pipelines.snapshots.keeping import Keeping
@@ -37,13 +35,14 @@ def check_snapshots(
     snapshots = snapshots_of(workspace)
     if snapshots is None or not snapshots.folder.is_dir():
         return None
+    there = snapshots.all()
     checked = Checked(
-        len(snapshots.all()), [Finding(file, f"{fault}; {_ADVICE}") for file, fault in snapshots.faults()]
+        len(there), [Finding(file, f"{fault}; {_ADVICE}") for file, fault in snapshots.faults()]
     )
     now = workspace.settings_version, code_version()
-    mine = [one for one in snapshots.all() if (one.settings, one.code) == now]
-    keeping = keeping_of(workspace, lambda _: None)
-    if again and mine and keeping is not None and not checked.faults:
+    mine = [one for one in there if (one.settings, one.code) == now]
+    keeping = keeping_of(workspace, lambda _: None) if again and mine and not checked.faults else None
+    if keeping is not None:
         checked.faults += _derived(workspace, snapshots, mine, keeping, progress)
     return checked
 
@@ -56,7 +55,6 @@ def _derived(
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[Finding]:
     """Faults of snapshots against a replay of the whole log, as far as it holds what they were made from."""
-    log, telling = workspace.open_log(), workspace.telling()
     journal, plans = Journal(), list[Plan]()
 
     def end(plan: Plan, standing: Standing, _: int) -> None:
@@ -64,18 +62,7 @@ def _derived(
         journal.parts = standing.chronicle.journal.parts
         plans.append(plan)
 
-    with tempfile.TemporaryDirectory(prefix="vigie-audit-") as work:
-        replay(
-            log,
-            workspace.settings,
-            telling.reader,
-            telling,
-            PlainEngine(),
-            work=Path(work),
-            progress=progress,
-            begin=keeping.at_first,
-            end=end,
-        )
+    workspace.replay(PlainEngine(), use=lambda _: None, progress=progress, begin=keeping.at_first, end=end)
     days = keeping.days_of(plans[0])
     for one in mine:
         until = one.days.alike(days)

@@ -126,7 +126,8 @@ class Supports:
             if flagged:
                 first = bucket - self._window + 1
                 part = slice(offsets[start], offsets[start + rows.size])
-                topic[part] = np.isin(values[part], topic_of(self._division, self._told, bucket, rows, first))
+                features = topic_of(self._division, self._told, bucket, rows, values[part], first=first)
+                topic[part] = np.isin(values[part], features)
             start += rows.size
         return topic
 

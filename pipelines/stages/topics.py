@@ -23,13 +23,19 @@ LATEST = 2_000
 
 
 def topic_of(
-    division: Division, told: Told, bucket: int, rows: NDArray[np.int64], first: int
+    division: Division,
+    told: Told,
+    bucket: int,
+    rows: NDArray[np.int64],
+    said: NDArray[np.uint64],
+    *,
+    first: int,
 ) -> NDArray[np.uint64]:
     """Features that are the topic of a candidate, in order. Themes are none: they are wide by intent.
 
-    rows: the candidate's events in the division, at least one. first: bucket from which on others count.
+    rows: the candidate's events in the division, at least one. said: all that they say, one after the other.
+    first: bucket from which on others count.
     """
-    _, said = division.features_of(rows)
     features, times = np.unique(said, return_counts=True)
     common = features[(times >= COMMON * rows.size) & ((features & KIND_BITS) != THEME)]
     rare = common[told.rates_of(bucket, common) <= RARE]
