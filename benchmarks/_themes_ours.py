@@ -24,15 +24,14 @@ FIRST_DAY = datetime(2022, 1, 3, 12, tzinfo=UTC)
 ROOT, STORE = "e", "e/nord/lille"
 PERIMETERS = 3
 MIN_AUTHORS = 3
-HALF_LIFE = 180.0
-"""Days."""
-FALSE_ALERTS = 8.0
-"""A perimeter and year, of which these streams last 0.4."""
 WARM_UP = 56
 
 
-def find(stream: Stream, *, half_life: float = HALF_LIFE, false_alerts: float = FALSE_ALERTS) -> list[Flag]:
-    """Signals of new themes in a stream, each with the events that carried it when it was raised."""
+def find(stream: Stream, *, half_life: float, false_alerts: float) -> list[Flag]:
+    """Signals of new themes in a stream, each with the events that carried it when it was raised.
+
+    half_life: of what is normal, in days. false_alerts: a perimeter and year, of which a stream is 0.4.
+    """
     from pipelines.plain import PlainEngine
     from pipelines.stages.corroborate import KIND
 

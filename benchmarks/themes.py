@@ -2,43 +2,36 @@
 
 Streams of 200 buckets of 200 background texts, in which topics of news begin at a known bucket and then give
 one text a bucket, or one every second bucket. Topics are dealt into three trials. Every method's settings are
-chosen on the first, within the same limits (`benchmarks.themes_settings`), and reported on the other two:
-other topics, other draws of the background.
+chosen on the first, for each background and within the same limits (`benchmarks.themes_settings`), and
+reported on the other two: other topics, other draws of the background.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import get_context
-from typing import Any
 
 from benchmarks import _themes_ours as ours
 from benchmarks import _themes_peers as peers
 from benchmarks._report import Figure, Options, Report, Row, main
+from benchmarks._themes_methods import CHOSEN, OURS, find
 from benchmarks._themes_score import NOTHING, Score, score
 from benchmarks._themes_streams import (
     A_BUCKET,
     BUCKETS,
     FILES,
-    METRO,
     NEWS,
     ON_TRIAL,
-    SPOTIFY,
     TEXTS,
     TOPICS,
-    Stream,
     streams,
 )
 
-OURS, SIGNITREND, ADWIN, KLEINBERG = "Vigie", "SigniTrend", "BagOfWords + ADWIN", "Kleinberg bursts"
 REPORTED = (1, 2)
 """Trials; trial 0 is for tuning."""
 EVERY = (1, 2, 0)
 """Buckets from one text of a topic to its next; 0 where nothing is injected."""
 STREAMS = ON_TRIAL // TOPICS
-ELSEWHERE = 2
-"""Streams of a trial on other backgrounds."""
 FALSE_SHARE = 0.05
 """False discovery proportion, at most."""
 FALSE_WITHOUT = 0.5
@@ -46,24 +39,15 @@ FALSE_WITHOUT = 0.5
 SOON = 6
 """Texts of a topic by which it should be found."""
 
-Peer = tuple[partial[peers.Counts], float]
-PEERS: dict[str, Peer] = {
-    SIGNITREND: (partial(peers.signitrend, epoch=10, beta=5e-5, half_life=56.0), 7.0),
-    KLEINBERG: (partial(peers.kleinberg, ratio=4.0), 9.0),
-    ADWIN: (partial(peers.adwin, delta=0.1, epoch=5, shortest=1), 1.0),
-}
-"""Strength and threshold of each, as `benchmarks.themes_settings` chooses them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A stream to be played through some methods."""
+    """A stream to be played."""
 
     background: str
     trial: int
     number: int
     every: int
-    methods: tuple[str, ...]
 
 
 def run(asked: Options) -> Report:
@@ -96,46 +80,30 @@ Scores = dict[tuple[str, int, str], Score]
 
 def plan(*, quick: bool) -> list[Task]:
     """What is played; on one stream a rate in a quick run."""
-    methods = (OURS, *PEERS)
     if quick:
-        return [Task(NEWS, REPORTED[0], 0, every, methods) for every in EVERY]
-    tasks = [
-        Task(NEWS, trial, number, every, methods)
+        return [Task(NEWS, REPORTED[0], 0, every) for every in EVERY]
+    return [
+        Task(background, trial, number, every)
+        for background in FILES
         for every in EVERY
         for trial in REPORTED
         for number in range(STREAMS)
-    ]
-    return tasks + [
-        Task(background, REPORTED[0], number, every, methods)
-        for background in (SPOTIFY, METRO)
-        for every in EVERY
-        for number in range(ELSEWHERE)
     ]
 
 
 def play(task: Task) -> dict[str, Score]:
     """What each method is worth on a stream."""
     *_, stream = streams(task.trial, task.every, background=task.background, count=task.number + 1)
-    found = {OURS: score(stream, ours.find(stream))} if OURS in task.methods else {}
-    counted = peers.count(stream)
-    for method in task.methods:
-        if method in PEERS:
-            found[method] = _score_peer(stream, counted, PEERS[method])
-    return found
-
-
-def _score_peer(stream: Stream, counted: peers.Counted, peer: Peer) -> Score:
-    strength, threshold = peer
-    return score(stream, peers.flags(counted, strength(counted), threshold))
+    return {method: score(stream, flags) for method, flags in find(task.background, stream).items()}
 
 
 def total(tasks: Sequence[Task], played: Sequence[dict[str, Score]]) -> Scores:
     """Sums over streams."""
     scores: Scores = {}
     for task, found in zip(tasks, played, strict=True):
-        for method in task.methods:
+        for method, worth in found.items():
             key = (task.background, task.every, method)
-            scores[key] = scores.get(key, NOTHING) + found[method]
+            scores[key] = scores.get(key, NOTHING) + worth
     return scores
 
 
@@ -157,26 +125,33 @@ def _row(key: tuple[str, int, str], of: Score) -> Row:
 
 
 def figures(scores: Scores) -> list[Figure]:
-    """Ours on the background of news, against what is asked and against the best of the others."""
-    one, half, none = (scores[NEWS, every, OURS] for every in EVERY)
+    """Ours on each background, against what is asked and against the best of the others."""
+    backgrounds = dict.fromkeys(background for background, *_ in scores)
+    return [figure for background in backgrounds for figure in _figures_on(background, scores)]
+
+
+def _figures_on(background: str, scores: Scores) -> Iterator[Figure]:
+    one, half, none = (scores[background, every, OURS] for every in EVERY)
     worst = max(one.false_share, half.false_share)
     a_year = none.false / none.streams / ours.PERIMETERS / ((BUCKETS - peers.WARM_UP) / 365)
-    found: list[tuple[str, Any, str, float, bool]] = [
+    budget = CHOSEN[background, OURS]["false_alerts"]
+    asked: list[tuple[str, float, str, float, bool]] = [
         ("topics found at 1", 100 * one.found, "%", 95, True),
         ("texts before, at 1", one.median_texts or TEXTS, "texts", 6, False),
         ("signals of a topic found, at 1", one.flags_a_topic or 0, "signals", 1.2, False),
         ("topics found at 0.5", 100 * half.found, "%", 75, True),
         ("false discovery proportion", worst, "", FALSE_SHARE, False),
-        ("false alerts, nothing injected", a_year, "a perimeter a year", ours.FALSE_ALERTS, False),
+        ("false alerts, nothing injected", a_year, "a perimeter a year", budget, False),
     ]
     for name, every in (("1", 1), ("0.5", 2)):
-        others = [worth for key, worth in scores.items() if key[:2] == (NEWS, every) and key[2] != OURS]
-        mine = scores[NEWS, every, OURS]
+        others = [worth for key, worth in scores.items() if key[:2] == (background, every) and key[2] != OURS]
+        mine = scores[background, every, OURS]
         ahead = mine.found - max(worth.found for worth in others)
         sooner = mine.found_in(SOON) - max(worth.found_in(SOON) for worth in others)
-        found.append((f"found at {name}, ahead of the best peer", 100 * ahead, "points", 0, True))
-        found.append((f"by text {SOON} at {name}, ahead of the best", 100 * sooner, "points", 0, True))
-    return [Figure(name, value, unit, target, at_least) for name, value, unit, target, at_least in found]
+        asked.append((f"found at {name}, ahead of the best peer", 100 * ahead, "points", 0, True))
+        asked.append((f"by text {SOON} at {name}, ahead of the best", 100 * sooner, "points", 0, True))
+    for name, value, unit, target, at_least in asked:
+        yield Figure(f"{background}: {name}", value, unit, target, at_least)
 
 
 if __name__ == "__main__":

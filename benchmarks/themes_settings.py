@@ -1,23 +1,24 @@
 """Settings for `benchmarks.themes`: of each method those that find the most topics within the same limits.
 
-Every setting of a grid is played on the tuning trial, whose topics and backgrounds are reported nowhere.
-Within the limits are those whose false discovery proportion is at most .05 at either rate, and that cry
-falsely in at most every second stream in which nothing is injected. Of those, the one that finds the most
-topics, over both rates, is chosen; of equals the one with the fewest false flags, then the soonest.
+Every setting of a grid is played on the tuning trial of each background; its topics and draws are reported
+nowhere. Within the limits are settings whose false discovery proportion is at most .05 at either rate, and
+that cry falsely in at most every second stream in which nothing is injected. Of those, the one that finds
+the most topics, over both rates, is chosen; of equals the one with the fewest false flags, then the soonest.
+Where a method has none within the limits, that with the smallest share of false flags is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any
 
 from benchmarks import _themes_ours as ours
 from benchmarks import _themes_peers as peers
 from benchmarks._report import Options, Report, Row, main
+from benchmarks._themes_methods import ADWIN, KLEINBERG, METHODS, OURS, PEERS, SIGNITREND, THRESHOLD
 from benchmarks._themes_score import NOTHING, Score, score
-from benchmarks._themes_streams import NEWS, ON_TRIAL, TEXTS, TOPICS, Stream, streams
-from benchmarks.themes import ADWIN, EVERY, FALSE_SHARE, FALSE_WITHOUT, KLEINBERG, OURS, SIGNITREND
+from benchmarks._themes_streams import FILES, NEWS, ON_TRIAL, TEXTS, TOPICS, Stream, streams
+from benchmarks.themes import EVERY, FALSE_SHARE, FALSE_WITHOUT
 
 TRIAL = 0
 SHOWN = 3
@@ -27,38 +28,36 @@ Given = tuple[tuple[str, float], ...]
 """Names and values of a setting."""
 Grid = Sequence[tuple[str, Given, Sequence[float]]]
 """Method, what its strength is given, and thresholds on that."""
+Task = tuple[str, int, int]
+"""Background, `every`, and number of a stream."""
 
 OURS_GRID = [
     (("false_alerts", budget), ("half_life", half_life))
     for half_life in (90.0, 180.0)
-    for budget in (2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0)
+    for budget in (0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0)
 ]
 PEERS_GRID: Grid = [
     *(
-        (SIGNITREND, (("epoch", epoch), ("beta", beta), ("half_life", half_life)), (5, 6, 7, 8, 9, 10, 12))
+        (SIGNITREND, (("epoch", epoch), ("beta", beta), ("half_life", half_life)), range(5, 19))
         for epoch in (5, 7, 10, 14)
         for beta in (1e-5, 5e-5, 1.5e-4)
         for half_life in (28.0, 56.0)
     ),
-    *((KLEINBERG, (("ratio", ratio),), (7.5, 8, 8.5, 9, 9.5, 10, 11)) for ratio in (3.0, 4.0, 6.0, 8.0)),
+    *((KLEINBERG, (("ratio", ratio),), (*range(7, 21), 7.5, 8.5, 9.5)) for ratio in (3.0, 4.0, 6.0, 8.0)),
     *(
         (ADWIN, (("delta", delta), ("epoch", epoch), ("shortest", shortest)), (1,))
         for epoch in (5,)
         for shortest in (1, 2)
-        for delta in (0.05, 0.1, 0.15, 0.2, 0.3)
+        for delta in (0.002, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
     ),
 ]
-STRENGTHS: Mapping[str, Any] = {
-    SIGNITREND: peers.signitrend,
-    KLEINBERG: peers.kleinberg,
-    ADWIN: peers.adwin,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A setting of a method, and what it is worth at each rate, by `every`."""
+    """A setting of a method, and what it is worth on a background at each rate, by `every`."""
 
+    background: str
     method: str
     given: Given
     worth: Mapping[int, Score]
@@ -77,32 +76,36 @@ class Tried:
         return few and max(one.false_share, half.false_share) <= FALSE_SHARE
 
     @property
-    def order(self) -> tuple[float, int, float]:
-        """Sorts the best first."""
+    def order(self) -> tuple[float, ...]:
+        """Sorts the best first: beyond the limits, that with the smallest share of false flags."""
         false = sum(worth.false for worth in self.worth.values())
-        return -self.found, false, self.worth[EVERY[0]].median_texts or TEXTS
+        beyond = 0.0 if self.within else false / sum(worth.flags for worth in self.worth.values())
+        return beyond, -self.found, false, self.worth[EVERY[0]].median_texts or TEXTS
 
 
 def run(asked: Options) -> Report:
-    """The best settings of each method, those chosen first."""
-    count = 1 if asked.quick else ON_TRIAL // TOPICS
-    tasks = [(every, number) for every in EVERY for number in range(count)]
+    """The best settings of each method on each background, those chosen first."""
+    backgrounds, count = ([NEWS], 1) if asked.quick else (list(FILES), ON_TRIAL // TOPICS)
+    tasks = [(name, every, number) for name in backgrounds for every in EVERY for number in range(count)]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         played = list(pool.map(play, tasks))
     tried = total(tasks, played)
-    best = [one for method in (OURS, *STRENGTHS) for one in choose(tried, method)[:SHOWN]]
+    best = [one for name in backgrounds for method in METHODS for one in choose(tried, name, method)[:SHOWN]]
     return Report(
         "settings within the limits, on the tuning trial",
         [_row(one) for one in best],
         [],
-        [f"{len(tried)} settings tried on {count} stream(s) a rate; the first of each method is used."],
+        [
+            f"{len(tried) // len(backgrounds)} settings tried on {count} stream(s) a background and rate; "
+            "the first of each method is used."
+        ],
     )
 
 
-def play(task: tuple[int, int]) -> dict[tuple[str, Given], Score]:
+def play(task: Task) -> dict[tuple[str, Given], Score]:
     """What each setting of each method is worth on a stream of the tuning trial."""
-    every, number = task
-    *_, stream = streams(TRIAL, every, background=NEWS, count=number + 1)
+    background, every, number = task
+    *_, stream = streams(TRIAL, every, background=background, count=number + 1)
     return {**dict(_ours(stream)), **dict(_peers(stream))}
 
 
@@ -114,32 +117,32 @@ def _ours(stream: Stream) -> Iterator[tuple[tuple[str, Given], Score]]:
 def _peers(stream: Stream) -> Iterator[tuple[tuple[str, Given], Score]]:
     counted = peers.count(stream)
     for method, given, thresholds in PEERS_GRID:
-        strength = STRENGTHS[method](counted, **dict(given))
+        strength = PEERS[method](counted, **dict(given))
         for threshold in thresholds:
-            setting = (*given, ("threshold", threshold))
+            setting = (*given, (THRESHOLD, threshold))
             yield (method, setting), score(stream, peers.flags(counted, strength, threshold))
 
 
-def total(
-    tasks: Sequence[tuple[int, int]], played: Sequence[Mapping[tuple[str, Given], Score]]
-) -> list[Tried]:
+def total(tasks: Sequence[Task], played: Sequence[Mapping[tuple[str, Given], Score]]) -> list[Tried]:
     """Sums over streams, in the order of the grids."""
-    worth: dict[tuple[str, Given], dict[int, Score]] = {}
-    for (every, _), scores in zip(tasks, played, strict=True):
-        for key, one in scores.items():
-            sums = worth.setdefault(key, {})
+    worth: dict[tuple[str, str, Given], dict[int, Score]] = {}
+    for (background, every, _), scores in zip(tasks, played, strict=True):
+        for (method, given), one in scores.items():
+            sums = worth.setdefault((background, method, given), {})
             sums[every] = sums.get(every, NOTHING) + one
-    return [Tried(method, given, sums) for (method, given), sums in worth.items()]
+    return [Tried(*key, sums) for key, sums in worth.items()]
 
 
-def choose(tried: Sequence[Tried], method: str) -> list[Tried]:
-    """Settings of a method within the limits, the best first."""
-    return sorted((one for one in tried if one.method == method and one.within), key=lambda one: one.order)
+def choose(tried: Sequence[Tried], background: str, method: str) -> list[Tried]:
+    """Settings of a method, the best first."""
+    ours = (one for one in tried if (one.background, one.method) == (background, method))
+    return sorted(ours, key=lambda one: one.order)
 
 
 def _row(tried: Tried) -> Row:
     one, half, none = (tried.worth[every] for every in EVERY)
     return {
+        "background": tried.background,
         "method": tried.method,
         "setting": ", ".join(f"{name} {value:g}" for name, value in tried.given),
         "found % at 1": 100 * one.found,
@@ -149,6 +152,7 @@ def _row(tried: Tried) -> Row:
         "found % at 0.5": 100 * half.found,
         "false share at 0.5": half.false_share,
         "false, nothing injected": none.false,
+        "within": "yes" if tried.within else "no",
     }
 
 

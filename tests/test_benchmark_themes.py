@@ -18,6 +18,7 @@ from benchmarks import _themes_peers as peers
 from benchmarks import _themes_streams as streams
 from benchmarks import themes, themes_settings
 from benchmarks._report import Options
+from benchmarks._themes_methods import CHOSEN, KLEINBERG, METHODS, OURS, THRESHOLD
 from benchmarks._themes_score import NOTHING, Flag, Score, score
 from benchmarks._themes_streams import BACKGROUND, Stream, Text
 
@@ -243,7 +244,7 @@ def test_a_planted_theme_is_found_through_the_real_stages() -> None:
     texts = [Text(bucket, BACKGROUND, "en", chatter()) for bucket in range(120) for _ in range(20)]
     texts += [Text(bucket, 7, "en", f"turnstile jammed {chatter()}") for bucket in range(100, 110)]
     stream = Stream("made", sorted(texts, key=lambda text: text.bucket), [7])
-    (flag,) = (flag for flag in ours.find(stream) if flag.topic == 7)
+    (flag,) = (flag for flag in ours.find(stream, half_life=180, false_alerts=8) if flag.topic == 7)
     assert "turnstile" in flag.label
     assert 102 <= flag.bucket <= 106
     assert score(stream, [flag]).texts_before == (flag.bucket - 99,)
@@ -260,29 +261,26 @@ def test_events_know_the_text_they_are() -> None:
 
 def test_scores_of_streams_add_up_by_background_rate_and_method() -> None:
     tasks = [
-        themes.Task(streams.NEWS, trial, 0, every, (themes.OURS, themes.KLEINBERG))
-        for every in themes.EVERY
-        for trial in themes.REPORTED
+        themes.Task(streams.NEWS, trial, 0, every) for every in themes.EVERY for trial in themes.REPORTED
     ]
     mine, theirs = Score(1, 6, (3, 4, 5, 6, 7, 8), 7, 0), Score(1, 6, (9,), 3, 2)
     quiet = Score(1, 0, (), 1, 1)
     played = [
-        {themes.OURS: mine if task.every else quiet, themes.KLEINBERG: theirs if task.every else NOTHING}
-        for task in tasks
+        {OURS: mine if task.every else quiet, KLEINBERG: theirs if task.every else NOTHING} for task in tasks
     ]
     scores = themes.total(tasks, played)
-    assert scores[streams.NEWS, 1, themes.OURS] == mine + mine
-    assert scores[streams.NEWS, 2, themes.KLEINBERG] == theirs + theirs
+    assert scores[streams.NEWS, 1, OURS] == mine + mine
+    assert scores[streams.NEWS, 2, KLEINBERG] == theirs + theirs
     values = {figure.name: figure.value for figure in themes.figures(scores)}
-    assert values["topics found at 1"] == 100
-    assert values["texts before, at 1"] == 5.5
-    assert values["signals of a topic found, at 1"] == pytest.approx(7 / 6)
-    assert values["false discovery proportion"] == 0
+    assert values["news: topics found at 1"] == 100
+    assert values["news: texts before, at 1"] == 5.5
+    assert values["news: signals of a topic found, at 1"] == pytest.approx(7 / 6)
+    assert values["news: false discovery proportion"] == 0
     # All six found, by their sixth text four; of the peer one, too late.
-    assert values["found at 1, ahead of the best peer"] == pytest.approx(100 * 5 / 6)
-    assert values["by text 6 at 0.5, ahead of the best"] == pytest.approx(100 * 4 / 6)
+    assert values["news: found at 1, ahead of the best peer"] == pytest.approx(100 * 5 / 6)
+    assert values["news: by text 6 at 0.5, ahead of the best"] == pytest.approx(100 * 4 / 6)
     # One a stream, over three perimeters and the judged days of a stream.
-    assert values["false alerts, nothing injected"] == pytest.approx(365 / (3 * 144))
+    assert values["news: false alerts, nothing injected"] == pytest.approx(365 / (3 * 144))
 
 
 def test_the_plan_covers_every_background_and_reports_no_tuning_topic() -> None:
@@ -290,7 +288,6 @@ def test_the_plan_covers_every_background_and_reports_no_tuning_topic() -> None:
     assert {task.background for task in tasks} == {streams.NEWS, streams.SPOTIFY, streams.METRO}
     assert {task.trial for task in tasks} == {1, 2}
     assert {task.every for task in tasks} == {0, 1, 2}
-    assert {method for task in tasks for method in task.methods} == {themes.OURS, *themes.PEERS}
     assert len({(task.background, task.trial, task.number, task.every) for task in tasks}) == len(tasks)
     assert len(themes.plan(quick=True)) == 3
 
@@ -313,35 +310,37 @@ def tried(found: int, *, false: int = 0, without: int = 0, texts: int = 5) -> th
     worth = Score(1, 10, (texts,) * found, 20, false)
     name = f"{found} {false} {without} {texts}"
     return themes_settings.Tried(
-        "m", ((name, 1.0),), {1: worth, 2: worth, 0: Score(2, 0, (), without, without)}
+        "b", "m", ((name, 1.0),), {1: worth, 2: worth, 0: Score(2, 0, (), without, without)}
     )
 
 
-def test_settings_beyond_the_limits_are_left_and_the_best_of_the_others_comes_first() -> None:
+def test_settings_within_the_limits_come_first_and_of_those_the_one_that_finds_most() -> None:
     # Of twenty flags one is .05, of two streams one is every second.
-    beyond = [tried(10, false=2), tried(10, without=2)]
+    beyond = [tried(10, false=2), tried(10, without=3)]
     within = [tried(9, without=1), tried(8), tried(8, texts=7), tried(8, false=1)]
-    assert themes_settings.choose([*beyond, *within[::-1]], "m") == within
-    assert themes_settings.choose(within, "another") == []
+    # Of 42 and 43 flags 4 and 3 are false beyond the limits: the smaller share first.
+    assert themes_settings.choose([*beyond, *within[::-1]], "b", "m") == [*within, *beyond[::-1]]
+    assert themes_settings.choose(within, "b", "another") == []
+    assert themes_settings.choose(within, "another", "m") == []
 
 
-def test_scores_of_settings_add_up_by_rate() -> None:
+def test_scores_of_settings_add_up_by_background_and_rate() -> None:
     key: tuple[str, themes_settings.Given] = ("m", (("delta", 0.1),))
     one = Score(1, 6, (3,), 2, 1)
-    played = [{key: one}, {key: one}, {key: NOTHING}]
-    (sums,) = themes_settings.total([(1, 0), (1, 1), (2, 0)], played)
-    assert (sums.method, sums.given) == key
-    assert sums.worth == {1: one + one, 2: NOTHING}
+    tasks = [("b", 1, 0), ("b", 1, 1), ("b", 2, 0), ("c", 1, 0)]
+    first, second = themes_settings.total(tasks, [{key: one}, {key: one}, {key: NOTHING}, {key: one}])
+    assert (first.background, first.method, first.given) == ("b", *key)
+    assert first.worth == {1: one + one, 2: NOTHING}
+    assert (second.background, second.worth) == ("c", {1: one})
 
 
 def test_what_is_used_is_what_the_grid_holds() -> None:
-    def held(method: str, given: dict[str, float], threshold: float) -> bool:
-        return any(
-            name == method and given.items() <= dict(setting).items() and threshold in thresholds
-            for name, setting, thresholds in themes_settings.PEERS_GRID
-        )
-
-    for method, (strength, threshold) in themes.PEERS.items():
-        assert held(method, strength.keywords, threshold)
-    used = {"false_alerts": ours.FALSE_ALERTS, "half_life": ours.HALF_LIFE}
-    assert used in [dict(given) for given in themes_settings.OURS_GRID]
+    held = [(OURS, dict(given)) for given in themes_settings.OURS_GRID]
+    held += [
+        (method, {**dict(given), THRESHOLD: threshold})
+        for method, given, thresholds in themes_settings.PEERS_GRID
+        for threshold in thresholds
+    ]
+    assert set(CHOSEN) == {(background, method) for background in streams.FILES for method in METHODS}
+    for (_, method), setting in CHOSEN.items():
+        assert (method, setting) in held
