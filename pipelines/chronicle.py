@@ -10,6 +10,7 @@ import pyarrow as pa
 from connectors.civil_days import midnight
 from connectors.log import EventLog, Slice
 from pipelines.flow import Rules, Shard
+from pipelines.stages.carriers import Carriers
 from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.episodes import Episodes, follow
 from pipelines.stages.explain import Signals, Telling, explain
@@ -71,9 +72,15 @@ class Chronicle:
         return watch(cells, self.watched, detection, themes, last=last, teaching=rules.teaching)
 
     def tell(
-        self, log: EventLog, telling: Telling, *, last_bucket: int, teaching: Teaching = NOTHING_TAUGHT
+        self,
+        log: EventLog,
+        carriers: Carriers,
+        *,
+        last_bucket: int,
+        teaching: Teaching = NOTHING_TAUGHT,
     ) -> Signals:
         """The signals, with the texts that carry them. last_bucket: the last one taken in."""
+        telling = carriers.telling
         live_from, told, weights = live_from_of(log), self.stories.stories, teaching.at(last_bucket + 1)
         signals = explain(
             told, log.take, telling, last_bucket=last_bucket, live_from=live_from, weights=weights
@@ -81,13 +88,17 @@ class Chronicle:
         others = tell(
             self.episodes.all,
             told,
-            partial(_events_of, log, telling.reader),
-            telling,
+            carriers,
             last_bucket=last_bucket,
             live_from=live_from,
             weights=weights,
         )
         return signals.and_those(others)
+
+
+def carriers_in(log: EventLog, telling: Telling) -> Carriers:
+    """Finds the events that carry episodes in the closed buckets of a log."""
+    return Carriers(partial(_events_of, log, telling.reader), log.take, telling)
 
 
 def theme_names(telling: Telling) -> dict[int, str]:

@@ -17,7 +17,7 @@ from connectors.civil_days import civil_days, day_of, midnight
 from connectors.errors import LogError
 from connectors.log import EventLog, Slice
 from connectors.log.layout import to_us
-from pipelines.chronicle import Chronicle, theme_names
+from pipelines.chronicle import Chronicle, carriers_in, theme_names
 from pipelines.flow import BATCH_ROWS, Shard
 from pipelines.sealing import Seals, seals_of
 from pipelines.settings import Settings
@@ -116,7 +116,7 @@ def replay(
         standing.after = plan.last_bucket
         end(plan, standing, len(slices))
     signals = sealed.put_back(
-        chronicle.tell(log, telling, last_bucket=plan.last_bucket, teaching=plan.teaching),
+        chronicle.tell(log, carriers_in(log, telling), last_bucket=plan.last_bucket, teaching=plan.teaching),
         last_bucket=plan.last_bucket,
     )
     return Replayed(signals, cells, standing.events, closed, digest(signals), log.head_hash or "")

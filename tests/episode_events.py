@@ -5,12 +5,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from connectors.events import EVENT
 from connectors.store.schemas import EVIDENCE, SIGNAL
 from detectors.features import THEME, feature_id
 from pipelines.lexicon import Lexicon, Theme
+from pipelines.stages.carriers import Carriers
 from pipelines.stages.corroborate import Candidate, Story
 from pipelines.stages.episodes import Episode, Episodes, follow
 from pipelines.stages.explain import Signals, Telling
@@ -79,19 +82,28 @@ def row(one: Event) -> dict[str, Any]:
     }
 
 
-def log(events: list[Event], asked: list[tuple[int, int]] | None = None) -> Any:
-    """`events_of` over these, in batches of two; notes in `asked` what it was asked for."""
+def log(
+    events: list[Event], asked: list[tuple[int, int]] | None = None, telling: Telling = TELLING
+) -> Carriers:
+    """Carriers among these, read in batches of two; notes in `asked` what it was asked for."""
 
     def events_of(first: int, last: int) -> Iterator[pa.RecordBatch]:
         if asked is not None:
             asked.append((first, last))
         mine = [one for one in events if first <= SINCE + one["day"] <= last]
         for start in range(0, len(mine), 2):
-            batch = pa.RecordBatch.from_pylist([row(one) for one in mine[start : start + 2]], schema=EVENT)
-            positions = pa.array([one["number"] for one in mine[start : start + 2]], pa.int64())
-            yield batch.append_column("position", positions)
+            yield from _rows(mine[start : start + 2]).to_batches()
 
-    return events_of
+    def take(positions: NDArray[np.int64]) -> pa.Table:
+        by_number = {one["number"]: one for one in events}
+        return _rows([by_number[position] for position in positions.tolist()])
+
+    return Carriers(events_of, take, telling)
+
+
+def _rows(events: list[Event]) -> pa.Table:
+    positions = pa.array([one["number"] for one in events], pa.int64())
+    return pa.Table.from_pylist([row(one) for one in events], EVENT).append_column("position", positions)
 
 
 def episode(kind: str, direction: int, **changes: Any) -> Episode:
@@ -129,7 +141,8 @@ def told(
     live_from: datetime | None = None,
 ) -> Signals:
     episodes = one if isinstance(one, list) else [one]
-    signals = tell(episodes, stories or [], log(events), telling, last_bucket=last, live_from=live_from)
+    found = log(events, telling=telling)
+    signals = tell(episodes, stories or [], found, last_bucket=last, live_from=live_from)
     assert signals.signals.schema == SIGNAL
     assert signals.evidence.schema == EVIDENCE
     return signals

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.stages.carriers import MOST_EVENTS
 from pipelines.stages.episodes import Episodes, follow
 from pipelines.stages.explain import Signals
 from pipelines.stages.finding import (
@@ -20,7 +21,7 @@ from pipelines.stages.finding import (
     UNUSUAL_DAY,
     UP,
 )
-from pipelines.stages.tell import MOST_EVENTS, tell
+from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
 from tests.episode_events import (
     BUCKET,
@@ -175,7 +176,7 @@ def test_a_long_episode_shows_the_last_window_only() -> None:
     asked: list[tuple[int, int]] = []
     long = episode(SCORE, DOWN)
     long.grow(replace(long.born, bucket=BUCKET + 50))
-    tell([long], [], log(THREE, asked), TELLING, last_bucket=BUCKET + 60, live_from=None)
+    tell([long], [], log(THREE, asked), last_bucket=BUCKET + 60, live_from=None)
     assert asked == [(BUCKET + 23, BUCKET + 50)]
 
 
@@ -198,7 +199,7 @@ def test_a_silence_is_told_though_nobody_carries_it() -> None:
     quiet = episode(SILENCE, DOWN, detail="email", observed=0.0, expected=12.4)
     quiet.grow(replace(quiet.born, bucket=BUCKET + 3, detail="letter"))
     asked: list[tuple[int, int]] = []
-    signals = tell([quiet], [], log(THREE, asked), TELLING, last_bucket=BUCKET + 5, live_from=None)
+    signals = tell([quiet], [], log(THREE, asked), last_bucket=BUCKET + 5, live_from=None)
     assert asked == []
     (signal,) = signals.signals.to_pylist()
     assert signal["distinct_authors"] == 0

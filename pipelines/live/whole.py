@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from connectors.log import EventLog
 from pipelines import flow
-from pipelines.chronicle import Chronicle, theme_names
+from pipelines.chronicle import Chronicle, carriers_in, theme_names
 from pipelines.flow import Rules
 from pipelines.live.machine import Machine, Taker, dump
 from pipelines.live.messages import (
@@ -28,6 +28,7 @@ from pipelines.live.messages import (
 )
 from pipelines.live.state import OpenRows, RememberedRows, State, get_large, put_large
 from pipelines.sealing import Seals, seals_of
+from pipelines.stages.carriers import Carriers
 from pipelines.stages.copies import COPIES, compare_copies
 from pipelines.stages.detect import RootState
 from pipelines.stages.explain import Signals, Telling
@@ -134,6 +135,7 @@ class Chronicler(Machine):
         self._sink = sink
         self._themes = theme_names(telling)
         self._sealed: tuple[int, Seals] | None = None
+        self._carried: tuple[object, Carriers] | None = None
 
     def _complete(self, parts: Sequence[AtRoot | InShard]) -> bool:
         at_root = next((part for part in parts if isinstance(part, AtRoot)), None)
@@ -160,7 +162,7 @@ class Chronicler(Machine):
         if close.caught_up:
             self._log.refresh()
             found = self._chronicle.tell(
-                self._log, self._telling, last_bucket=close.bucket, teaching=close.teaching
+                self._log, self._carriers(), last_bucket=close.bucket, teaching=close.teaching
             )
             signals = self._seals().put_back(found, close.bucket)
         untold = self._state.get("untold")
@@ -179,6 +181,15 @@ class Chronicler(Machine):
         self._first = close.bucket + 1
         self._state["first"] = str(self._first).encode()
         return iter(())
+
+    def _carriers(self) -> Carriers:
+        """What is known of the carriers of closed days, anew where those days are others than they were."""
+        log = self._log
+        loaded = sum(not segment.live for segment, _ in log.appended())
+        version = loaded, len(log.erasures), tuple(log.skipped)
+        if self._carried is None or self._carried[0] != version:
+            self._carried = version, carriers_in(log, self._telling)
+        return self._carried[1]
 
     def _seals(self) -> Seals:
         """What erasures sealed, read again only where there are others."""

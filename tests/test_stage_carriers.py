@@ -1,0 +1,75 @@
+"""The events that carry episodes of the watch: which they are, and that what is known of a day is kept."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.features import THEME, feature_id
+from pipelines.stages.episodes import Episode
+from pipelines.stages.finding import BLIND_SPOT, DOWN, SCORE, UP
+from tests.episode_events import BUCKET, LILLE, SINCE, Event, episode, event, log
+
+
+def grown(one: Episode, *, by: int) -> Episode:
+    one.grow(replace(one.born, bucket=BUCKET + by))
+    return one
+
+
+def test_a_day_is_read_once_for_all_episodes_and_not_again_when_they_grow() -> None:
+    asked: list[tuple[int, int]] = []
+    events = [event(number, "nul", score=0.1, day=number) for number in range(6)]
+    found = log(events, asked)
+    worse, parted = episode(SCORE, DOWN), episode(SCORE, UP, expected=0.05)
+    found.of([worse, parted])
+    assert asked == [(SINCE, BUCKET)]
+    # Two days later the one is still found; the other's window is as it was.
+    (texts, rows), _ = found.of([grown(worse, by=2), parted])
+    assert asked == [(SINCE, BUCKET), (BUCKET + 1, BUCKET + 2)]
+    assert sorted(int.from_bytes(key) for key in texts) == [0, 1, 2, 3, 4]
+    # Nothing carries a signal before it is raised.
+    assert sorted((row["event_bucket"], row["bucket"]) for row in rows) == [
+        (SINCE, BUCKET),
+        (SINCE + 1, BUCKET),
+        (BUCKET, BUCKET),
+        (BUCKET + 1, BUCKET + 1),
+        (BUCKET + 2, BUCKET + 2),
+    ]
+
+
+def test_days_of_an_episode_that_is_about_more_than_before_are_read_again() -> None:
+    asked: list[tuple[int, int]] = []
+    found = log([event(1, "parking")], asked)
+    blind = episode(BLIND_SPOT, UP, detail="other")
+    assert found.of([blind])[0] == ({}, [])
+    blind.grow(replace(blind.born, detail="parking"))
+    ((_, rows),) = found.of([blind])
+    assert [row["themes"] for row in rows] == [[feature_id("parking", THEME)]]
+    assert asked == [(SINCE, BUCKET)] * 2
+
+
+made = st.builds(
+    event,
+    st.integers(0, 40),
+    st.sampled_from(["nul", "bien", ""]),
+    day=st.integers(0, 6),
+    score=st.sampled_from([None, 0.1, 0.4, 0.7]),
+    perimeter=st.sampled_from([LILLE, "e/nord", "e/nord/arras", f"{LILLE}/b1"]),
+)
+
+
+@given(
+    events=st.lists(made, max_size=40, unique_by=lambda one: one["number"]),
+    steps=st.lists(st.integers(0, 3), max_size=4),
+)
+def test_what_is_kept_makes_no_difference(events: list[Event], steps: list[int]) -> None:
+    kept = log(events)
+    episodes = [episode(SCORE, DOWN), owned_by(episode(SCORE, DOWN), "e/nord")]
+    for by in np.cumsum(steps, dtype=np.int64).tolist():
+        episodes = [grown(one, by=by) for one in episodes]
+        assert kept.of(episodes) == log(events).of(episodes)
+
+
+def owned_by(one: Episode, perimeter: str) -> Episode:
+    return replace(one, born=replace(one.born, perimeter=perimeter))
