@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.features import THEME, feature_id
@@ -59,6 +59,7 @@ made = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     events=st.lists(made, max_size=40, unique_by=lambda one: one["number"]),
     steps=st.lists(st.integers(0, 3), max_size=4),
