@@ -59,7 +59,7 @@ made = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     events=st.lists(made, max_size=40, unique_by=lambda one: one["number"]),
     steps=st.lists(st.integers(0, 3), max_size=4),
