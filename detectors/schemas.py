@@ -18,11 +18,13 @@ ROOT_VIEW = pa.schema(
         pa.field("feature", pa.uint64(), nullable=False),
         pa.field("rate", pa.float64(), nullable=False),
         pa.field("season", pa.float64(), nullable=False),
+        pa.field("occasion_day", pa.int32()),
         pa.field("asked_since", pa.int32()),
         pa.field("flagged", pa.bool_(), nullable=False),
     ]
 )
 """What the root tells divisions of each feature in a bucket: its rate before the bucket, the season's factor,
+the day around an earlier occasion that the factor comes from, if it does (`SeasonMemory.recall`), and,
 where the root flags or follows it, the first bucket from which it asks for support, and whether it flags."""
 
 CANDIDATE = pa.schema(

@@ -1,4 +1,7 @@
-"""Seasons: what was frequent in the same weeks a year ago is expected when they return."""
+"""Seasons: what was frequent in the same weeks a year ago is expected when they return.
+
+So is what was frequent around an occasion that moves, when it comes again: see `detectors.occasions`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,17 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.occasions import NO_OCCASIONS, REACH, Occasions
+
 YEAR = 365
 WEEK = 7
 AROUND = 2
 """Weeks before and after the anniversary that count: seasons move a little from year to year."""
 KEPT_WEEKS = 57
+KEPT_WITH_OCCASIONS = REACH // WEEK
+NEAR = 3
+"""Days on either side of an occasion's counterpart whose weeks count: a week in all."""
 SMALLEST = 3
 """Authors a week below which a feature is not remembered: that is chance, not a season."""
 
 
 class SeasonMemory:
     """Weekly rates of frequent features over the last year, buckets being days.
+
+    Parameters
+    ----------
+    occasions
+        Days that return under a name; around them, the same days around the last ones count too.
 
     Examples
     --------
@@ -31,7 +44,9 @@ class SeasonMemory:
     [1.0]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, occasions: Occasions = NO_OCCASIONS) -> None:
+        self._occasions = occasions
+        self._kept = KEPT_WITH_OCCASIONS if occasions.named else KEPT_WEEKS
         self._weeks: dict[int, tuple[NDArray[np.uint64], NDArray[np.float64]]] = {}
         self._week = 0
         self._features: list[NDArray[np.uint64]] = []
@@ -54,16 +69,34 @@ class SeasonMemory:
         self, features: NDArray[np.uint64], rates: NDArray[np.float64], *, bucket: int
     ) -> NDArray[np.float64]:
         """How much more than `rates` each feature is expected at `bucket`; at least 1."""
-        expected = rates.copy()
-        anniversary = (bucket - YEAR) // WEEK
-        for week in range(anniversary - AROUND, anniversary + AROUND + 1):
+        return self.recall(features, rates, bucket=bucket)[0]
+
+    def recall(
+        self, features: NDArray[np.uint64], rates: NDArray[np.float64], *, bucket: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """The factor of each feature, and the day around an earlier occasion that it comes from.
+
+        The day is -1 where it comes from none: from the weeks of a year ago, or there is nothing to expect.
+        Both of shape (features,).
+        """
+        expected, days = rates.copy(), np.full(features.size, -1, np.int32)
+        for week, day in self._weeks_like(bucket).items():
             known, usual = self._weeks.get(week, (features[:0], rates[:0]))
             if not known.size:
                 continue
             place = np.minimum(np.searchsorted(known, features), known.size - 1)
-            found = known[place] == features
-            expected[found] = np.maximum(expected[found], usual[place[found]])
-        return expected / rates
+            higher = (known[place] == features) & (usual[place] > expected)
+            expected[higher], days[higher] = usual[place[higher]], day
+        return expected / rates, days
+
+    def _weeks_like(self, bucket: int) -> dict[int, int]:
+        """The weeks that say what to expect, each with the day around an occasion that it is for, or -1."""
+        anniversary = (bucket - YEAR) // WEEK
+        weeks = dict.fromkeys(range(anniversary - AROUND, anniversary + AROUND + 1), -1)
+        for like in self._occasions.before(bucket):
+            for week in ((like.bucket - NEAR) // WEEK, (like.bucket + NEAR) // WEEK):
+                weeks.setdefault(week, like.bucket)
+        return weeks
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """The memory as named arrays."""
@@ -92,4 +125,4 @@ class SeasonMemory:
             if kept.any():
                 self._weeks[self._week] = (features[kept], counts[kept] / self._exposure)
         self._features, self._counts, self._exposure = [], [], 0
-        self._weeks = {week: rates for week, rates in self._weeks.items() if week >= self._week - KEPT_WEEKS}
+        self._weeks = {week: rates for week, rates in self._weeks.items() if week >= self._week - self._kept}

@@ -117,7 +117,7 @@ def lay_out(
 
 def judge_root(tallies: Iterable[pa.Table], state: RootState | None, rules: Rules) -> JudgedRoot:
     """Sum the tallies and judge them at the root. Changes `state`; None: the root has heard nothing yet."""
-    state = state or RootState(rules.detection.estimator())
+    state = state or RootState.new(rules.detection)
     tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
     probing = rules.probing()
     view, candidates = detect_root(tally, state, rules.root, rules.detection, probing, rules.teaching)

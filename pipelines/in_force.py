@@ -18,6 +18,7 @@ from connectors.log.models import keep_model, read_model
 from connectors.perimeters import Perimeter, PerimeterTree
 from pipelines.code_version import code_version
 from pipelines.lexicon import Lexicons, content_of, from_content
+from pipelines.occasions import from_plain
 from pipelines.settings import DetectionSettings, Organisation, Privacy, Settings, Understanding
 from pipelines.workspace import Workspace
 
@@ -194,8 +195,14 @@ def settings_of(decided: Mapping[str, Any], today: Settings, *, where: str) -> S
     try:
         parts = {
             "organisation": Organisation.model_validate(
-                {**today.organisation.model_dump(), **decided["organisation"], "tree": _tree_of(decided)}
+                {
+                    **today.organisation.model_dump(exclude={"country", "subdivisions", "school_holidays"}),
+                    **decided["organisation"],
+                    "tree": _tree_of(decided),
+                }
             ),
+            # Holidays are among them, as they were known then.
+            "occasion": from_plain(decided.get("occasions", {})),
             "privacy": Privacy.model_validate(
                 {**today.privacy.model_dump(), "min_authors": decided["min_authors"]}
             ),
@@ -212,7 +219,7 @@ def settings_of(decided: Mapping[str, Any], today: Settings, *, where: str) -> S
             f"{where}: the settings then in force no longer parse: {place}: {fault['msg']}; replay with the "
             "version of Vigie that wrote them"
         ) from error
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SettingsError(
             f"{where}: the settings then in force are not complete: an older version of Vigie wrote them; "
             "replay with that version"

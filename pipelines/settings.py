@@ -7,17 +7,37 @@ from datetime import timedelta
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from connectors.errors import SettingsError, StoreError
 from connectors.files import at_home
 from connectors.source_settings import Model, Slug, SourceSettings, Span, Step, Zone, matching
+from pipelines.occasions import (
+    OccasionSettings,
+    Period,
+    as_plain,
+    country_fault,
+    expanded,
+    in_buckets,
+    school_fault,
+    subdivisions_fault,
+)
 from pipelines.settings_faults import NAMES_DIFFER, form_faults, tree_faults, unmet, unmet_sources
 
 if TYPE_CHECKING:
     from pipelines.stages.detect import Detection
+
+_T = TypeVar("_T")
 
 DEFAULT_NAME = "vigie.toml"
 _URL = "must be an address such as https://vigie.exemple.fr"
@@ -25,6 +45,13 @@ _SENDER = "must be an e-mail address, with a name or without: Vigie <vigie@exemp
 _TEN_YEARS = 3650
 """Days: more than any log asks for, and few enough to be added to any date."""
 _WEIGHTS = "must be a file that `vigie learn` wrote, weights-<hash>.parquet"
+
+
+def _without(fault: str | None, value: _T) -> _T:
+    """The value, if nothing is wrong with it."""
+    if fault is not None:
+        raise ValueError(fault)
+    return value
 
 
 class Organisation(Model):
@@ -38,6 +65,32 @@ class Organisation(Model):
     timezone: Zone = "Europe/Paris"
     languages: Annotated[list[Slug], Field(min_length=1)] = ["fr", "en"]
     """Those texts are read in; the first is the default."""
+    country: str | None = None
+    """ISO 3166-1 code of the country whose public holidays are expected to be spoken of; none without it."""
+    subdivisions: list[str] = []
+    """Parts of the country whose own holidays count too, by ISO 3166-2 code or zone."""
+    school_holidays: bool = False
+    """Whether the country's school holidays count too."""
+
+    @field_validator("country")
+    @classmethod
+    def _known(cls, country: str | None) -> str | None:
+        return _without(None if country is None else country_fault(country), country)
+
+    @field_validator("subdivisions")
+    @classmethod
+    def _of_it(cls, subdivisions: list[str], info: ValidationInfo) -> list[str]:
+        # A country that is refused says nothing of its parts.
+        known = "country" in info.data
+        fault = subdivisions_fault(info.data["country"], subdivisions) if known else None
+        return _without(fault, subdivisions)
+
+    @field_validator("school_holidays")
+    @classmethod
+    def _told(cls, wanted: bool, info: ValidationInfo) -> bool:
+        known = wanted and {"country", "subdivisions"} <= info.data.keys()
+        fault = school_fault(info.data["country"], info.data["subdivisions"]) if known else None
+        return _without(fault, wanted)
 
 
 class Privacy(Model):
@@ -167,6 +220,7 @@ class Settings(Model):
     detection: DetectionSettings = DetectionSettings()
     alerts: Alerts = Alerts()
     audit: AuditPlace = AuditPlace()
+    occasion: list[OccasionSettings] = []
     source: list[SourceSettings] = []
     _base: Path = PrivateAttr(default=Path())
 
@@ -177,6 +231,14 @@ class Settings(Model):
         if twice:
             raise ValueError(NAMES_DIFFER.format(", ".join(twice)))
         return self
+
+    @field_validator("occasion")
+    @classmethod
+    def _occasions_once(cls, occasion: list[OccasionSettings]) -> list[OccasionSettings]:
+        names = [one.name for one in occasion]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        fault = f"names must differ: {', '.join(twice)} stands twice; put its dates together"
+        return _without(fault if twice else None, occasion)
 
     @property
     def base(self) -> Path:
@@ -199,6 +261,19 @@ class Settings(Model):
             window=self.detection.memory_days,
             false_alerts=self.detection.false_alerts_per_perimeter_per_year,
             min_authors=self.privacy.min_authors,
+            occasions=in_buckets(self.occasions),
+        )
+
+    @cached_property
+    def occasions(self) -> dict[str, list[Period]]:
+        """All that returns but not at a date, by name: the country's holidays and the organisation's own."""
+        organisation = self.organisation
+        return expanded(
+            self.occasion,
+            country=organisation.country,
+            subdivisions=organisation.subdivisions,
+            school=organisation.school_holidays,
+            languages=organisation.languages,
         )
 
     @cached_property
@@ -210,6 +285,8 @@ class Settings(Model):
             ),
             "min_authors": self.privacy.min_authors,
             "detection": self.detection.model_dump(mode="json", exclude={"lexicon"}),
+            # Day by day: the library that knows holidays may learn better.
+            **({"occasions": as_plain(self.occasions)} if self.occasions else {}),
         }
         if self.understanding.sentiment is None:
             return plain

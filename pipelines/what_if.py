@@ -100,7 +100,7 @@ def must_run_again(before: Workspace, after: Workspace) -> Again:
     ours, theirs = payload_of(before), payload_of(after)
     if ours["version"] == theirs["version"]:
         return "nothing"
-    judged = {"version", "detection", "min_authors"}
+    judged = {"version", "detection", "min_authors", "occasions"}
     read = {name for name in {*ours, *theirs} - judged if ours.get(name) != theirs.get(name)}
     return "everything" if read else "judging"
 

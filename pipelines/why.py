@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.alerts.excerpts import most_telling
+from detectors.occasions import Occasions
 from pipelines.probing import Probed
 from pipelines.settings import Settings
 from pipelines.stages.clearing import authors_to_clear
@@ -50,6 +51,9 @@ class Why:
             "baseline": None
             if grounds.first_learned is None
             else {"first": grounds.first_learned, "last": grounds.since - timedelta(days=1)},
+            "occasion": None
+            if grounds.occasion is None
+            else {"name": grounds.occasion[0], "day": grounds.occasion[1]},
             "evidence": grounds.evidence,
             "threshold": grounds.threshold,
             "authors_to_clear": grounds.fewer,
@@ -99,6 +103,7 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
         threshold=told["threshold"],
         fewer=authors_to_clear(rows, settings.stages, alarm=alarm),
         channels=signal["channels"],
+        occasion=_occasion(at_alarm, settings.stages.occasions) if at_alarm else None,
     )
     return Why(
         signal,
@@ -116,6 +121,13 @@ def asked_of(signal: Row) -> Sequence[Probe | Series]:
     if "feature" in told:
         return [Probe(told["judged_at"], int(told["feature"], 16))]
     return [Series(signal["kind"], told["judged_at"], detail) for detail in told["details"] or [""]]
+
+
+def _occasion(at_alarm: Row, occasions: Occasions) -> tuple[str, date] | None:
+    """The occasion that the season's factor of a row of PROBED comes from, and its first day."""
+    day = at_alarm["occasion_day"]
+    like = None if day is None else occasions.named_like(at_alarm["bucket"], day)
+    return None if like is None else (like.name, _EPOCH + timedelta(days=like.began))
 
 
 def _first_alarm(shown: Sequence[Finding], signal: Row, alarm: int) -> Sequence[Finding]:

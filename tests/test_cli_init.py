@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from connectors.perimeters import read_perimeters
 from connectors.source_settings import Columns, LettersSource, MailSource, ScoreScale, TableSource, Window
+from pipelines.occasions import OccasionSettings
 from pipelines.settings import (
     Alerts,
     DetectionSettings,
@@ -80,6 +81,8 @@ def test_every_setting_there_is_stands_in_the_file(uncommented: dict[str, Any]) 
     assert set(uncommented) == fields(Settings)
     for name, model in SECTIONS.items():
         assert set(uncommented[name]) == fields(model), name
+    occasions = uncommented["occasion"]
+    assert {name for occasion in occasions for name in occasion} == fields(OccasionSettings)
     sources = uncommented["source"]
     together = {name for source in sources for name in source}
     assert together == fields(MailSource, LettersSource, TableSource)

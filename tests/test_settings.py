@@ -238,6 +238,7 @@ RELEVANT: list[tuple[str, str, Any]] = [
     ("organisation", "timezone", "Europe/London"),
     ("organisation", "languages", ["en", "fr"]),
     ("organisation", "languages", ["fr"]),
+    ("organisation", "country", "FR"),
     ("privacy", "min_authors", 6),
     ("detection", "false_alerts_per_perimeter_per_year", 0.5),
     ("detection", "half_life_days", 61),
@@ -247,6 +248,9 @@ RELEVANT: list[tuple[str, str, Any]] = [
 IRRELEVANT: list[tuple[str, str, Any]] = [
     ("organisation", "name", "F"),
     ("organisation", "tree", "arbre.csv"),
+    # These count where there is a country: see test_settings_occasions.py.
+    ("organisation", "subdivisions", []),
+    ("organisation", "school_holidays", False),
     ("privacy", "key_file", "k"),
     ("privacy", "directory", "noms.txt"),
     ("privacy", "quarantine", "q"),

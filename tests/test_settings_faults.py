@@ -20,12 +20,16 @@ from pipelines.rules import RULES, rule_of
 from pipelines.settings import Settings, load_settings
 
 WHOLE = tomllib.loads("""
+occasion = [{ name = "o", dates = [2020-01-01, { first = 2020-02-01, last = 2020-02-02 }] }]
 [organisation]
 root = "e"
 name = "E"
 tree = "tree.csv"
 timezone = "Europe/Paris"
 languages = ["fr"]
+country = "FR"
+subdivisions = ["57"]
+school_holidays = false
 [privacy]
 key_file = "key"
 directory = "names"

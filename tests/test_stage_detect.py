@@ -82,7 +82,7 @@ def run(
     trees: Trees | None = None,
 ) -> Found:
     """What all slices find, the root's candidates first. trees: takes what divisions have learned."""
-    root = RootState(detection.estimator())
+    root = RootState.new(detection)
     names = sorted({division(row) for row in stream.rows})
     trees = {} if trees is None else trees
     trees.update({name: EmergenceTree(detection.estimator()) for name in names})

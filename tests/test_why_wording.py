@@ -58,6 +58,17 @@ def test_why_in_english() -> None:
     )
 
 
+def test_the_occasion_follows_the_history_it_adds_to() -> None:
+    around = replace(GROUNDS, occasion=("Lundi de Pâques", date(2025, 4, 21)))
+    assert why_fr(around, "").baseline == (
+        "L'attendu vient de 151 jours d'historique, du 1er octobre 2025 au 28 février 2026. "
+        "Il tient compte de ce qui s'est dit autour de « Lundi de Pâques », le 21 avril 2025."
+    )
+    assert why_en(around, "").baseline.endswith(
+        "It takes account of what was said around “Lundi de Pâques”, 21 April 2025."
+    )
+
+
 def test_what_is_not_known_is_not_said() -> None:
     bare = why_en(replace(GROUNDS, first_learned=None, fewer=None, channels={}, evidence=30.0), "")
     assert (bare.baseline, bare.cleared, bare.shares) == ("", "", "")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -199,7 +199,7 @@ def _judged(
         yield words("rate", lang), figure(derived.rate, ".3g", lang)
         if derived.wider is not None:
             yield words("wider", lang), figure(derived.wider, ".3g", lang)
-        yield words("season", lang), figure(derived.season, ".3g", lang)
+        yield words("season", lang), _season(derived.season, grounds.occasion, lang)
     # Of other spans than the share of the alert's day above: beside it, they would read as a contradiction.
     yield words("observed_since", lang, since=grounds.since), _observed(why, lang)
     yield words("expected_since", lang, since=grounds.since), figure(grounds.expected, ".3g", lang)
@@ -208,6 +208,14 @@ def _judged(
     if grounds.fewer is not None:
         key = "one_fewer" if grounds.fewer == 1 else "fewer"
         yield words("clear", lang), words(key, lang, fewer=grounds.fewer)
+
+
+def _season(factor: float, occasion: tuple[str, date] | None, lang: Lang) -> str:
+    told = figure(factor, ".3g", lang)
+    if occasion is None:
+        return told
+    name, day = occasion
+    return words("around", lang, factor=told, name=name, day=day)
 
 
 def _observed(why: "Why", lang: Lang) -> str:

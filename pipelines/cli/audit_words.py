@@ -22,6 +22,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "wider": ("la même part, au périmètre au-dessus", "the same share, at the perimeter above"),
     "season": ("facteur de saison", "season's factor"),
+    "around": ("{factor}, d'après « {name} » du {day}", "{factor}, after “{name}” of {day}"),
     "history": ("jours d'historique du périmètre", "days of history of the perimeter"),
     "observed": ("observé", "observed"),
     "days_note": (

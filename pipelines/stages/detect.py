@@ -20,6 +20,7 @@ from detectors.emergence import Emergence, EmergenceScores
 from detectors.emergence_tails import CROSSING, Tails
 from detectors.emergence_tree import EmergenceTree, Heard
 from detectors.features import THEME, feature_id
+from detectors.occasions import NO_OCCASIONS, Occasions
 from detectors.schemas import FEATURE_TALLY, ROOT_VIEW
 from detectors.season import SeasonMemory
 from pipelines.stages.division import Division
@@ -59,7 +60,8 @@ class Detection:
     a supporting event are remembered. false_alerts: budget, a perimeter a year. min_authors: below, silence.
     strength, dispersion: see `Emergence`. forget_below: discounted authors below which the root drops a
     feature. most_features: those that the root, and each division with all of its perimeters, remembers at
-    most, looked at every `forget_every` buckets. urgent: ids of themes that cannot wait.
+    most, looked at every `forget_every` buckets. urgent: ids of themes that cannot wait. occasions: days that
+    return, but not at a date.
     """
 
     half_life: float = 60.0
@@ -75,6 +77,7 @@ class Detection:
     most_features: int = 1_000_000
     forget_every: int = 7
     urgent: tuple[int, ...] = URGENT
+    occasions: Occasions = NO_OCCASIONS
 
     def estimator(self) -> Emergence:
         """A perimeter's estimator."""
@@ -175,6 +178,11 @@ class RootState:
     estimator: Emergence
     season: SeasonMemory = field(default_factory=SeasonMemory)
 
+    @classmethod
+    def new(cls, detection: Detection) -> "RootState":
+        """That of a root that has heard nothing yet."""
+        return cls(detection.estimator(), SeasonMemory(detection.occasions))
+
 
 def merge_tallies(*tallies: pa.Table) -> pa.Table:
     """Sum of tallies, in order of (bucket, feature): associative, commutative, the empty tally neutral.
@@ -220,7 +228,7 @@ def detect_root(
         before = estimator.next_bucket
         threshold = detection.thresholds(estimator.tails, np.array([estimator.tests_per_bucket]))
         rates = estimator.rates(features, bucket=bucket)
-        factor = season.factor(features, rates, bucket=bucket)
+        factor, days = season.recall(features, rates, bucket=bucket)
         scores = estimator.learn_many(
             features,
             authors,
@@ -238,7 +246,8 @@ def detect_root(
             candidates.add(bucket, root, features, scores, flagged, bars, estimator.buckets)
         told = flagged | scores.followed
         since = pa.array(_asked_since(scores, flagged, bucket, detection), pa.int32(), mask=~told)
-        columns = [np.full(features.size, bucket, np.int32), features, rates, factor, since, flagged]
+        like = pa.array(days, mask=days < 0)
+        columns = [np.full(features.size, bucket, np.int32), features, rates, factor, like, since, flagged]
         views.append(pa.table(columns, schema=ROOT_VIEW))
         detection.forget(estimator, before, bucket, root=True)
     # One chunk a column: engines pass these on, and each chunk costs.

@@ -31,6 +31,7 @@ PROBED = pa.schema(
         pa.field("exposure", pa.int64(), nullable=False),
         pa.field("prior", pa.float64()),
         pa.field("season", pa.float64(), nullable=False),
+        pa.field("occasion_day", pa.int32()),
         pa.field("rate", pa.float64(), nullable=False),
         pa.field("evidence", pa.float64(), nullable=False),
         pa.field("threshold", pa.float64(), nullable=False),
@@ -46,7 +47,7 @@ PROBED = pa.schema(
 )
 """One row a probe and bucket that its division heard of. authors: who mention the feature, out of exposure;
 both 0 where the perimeter was silent. prior: the wider perimeter's rate, null at the root; season: the
-factor on the rate.
+factor on the rate; occasion_day: the day around an earlier occasion that the factor comes from, if it does.
 Others as in `EmergenceScores`, of before the bucket was learned: rate * exposure authors are expected in
 the bucket; observed, expected: since the running episode began. flagged: whether it raised an alarm. tests,
 crossings, slope: what the threshold comes from, features judged in a bucket and as in `Tails`. history:
@@ -92,8 +93,8 @@ class Probing:
         if not self._features.size:
             return
         rates = estimator.rates(self._features, bucket=bucket)
-        factor = season.factor(self._features, rates, bucket=bucket)
-        self._tell_of_unheard(bucket, ~np.isin(self._features, features), rates, factor)
+        factor, days = season.recall(self._features, rates, bucket=bucket)
+        self._tell_of_unheard(bucket, ~np.isin(self._features, features), rates, factor, days)
         for probe in self._probes:
             if probe.perimeter == root:
                 place = np.searchsorted(self._features, np.uint64(probe.feature))
@@ -102,7 +103,8 @@ class Probing:
                 scores = estimator.score_many(
                     asked, count, exposure=exposure, bucket=bucket, season=its_season
                 )
-                given = _Given(int(count[0]), exposure, None, float(its_season[0]))
+                day = _day_of(days[place])
+                given = _Given(int(count[0]), exposure, None, float(its_season[0]), day)
                 tests = np.array([estimator.tests_per_bucket])
                 bar = _Bar(estimator.tails, tests, estimator.buckets)
                 self._note(bucket, probe, given, scores, bar, features)
@@ -116,8 +118,9 @@ class Probing:
         features: NDArray[np.uint64],
         rates: NDArray[np.float64],
         season: NDArray[np.float64],
+        days: NDArray[np.int32],
     ) -> None:
-        """Judge what is asked for in a division. features, rates, season: told by the root."""
+        """Judge what is asked for in a division. features, rates, season, days: told by the root."""
         for probe in self._probes:
             if division_of(probe.perimeter) == heard.perimeters[0]:
                 alone = _alone(probe, heard)
@@ -126,7 +129,8 @@ class Probing:
                 scores = tree.score_many(alone, bucket=bucket, prior=rates[part], season=season[part])
                 factor = float(season[told])
                 wider = float(scores.rate[last - 1]) / factor if last else float(rates[told])
-                given = _Given(int(alone.counts[last]), int(alone.exposures[last]), wider, factor)
+                counted = int(alone.counts[last]), int(alone.exposures[last])
+                given = _Given(*counted, wider, factor, _day_of(days[told]))
                 # The division, once: the first stands for what the others lean on.
                 paths = list(dict.fromkeys([heard.perimeters[0], probe.perimeter]))
                 bar = _Bar(tree.tails(paths), tree.tests_per_bucket(paths), tree.buckets(probe.perimeter))
@@ -150,11 +154,13 @@ class Probing:
         unheard: NDArray[np.bool_],
         rates: NDArray[np.float64],
         season: NDArray[np.float64],
+        days: NDArray[np.int32],
     ) -> None:
         """Divisions need the root's rate of what they are asked for, heard or not."""
         size = int(unheard.sum())
         columns = [np.full(size, bucket, np.int32), self._features[unheard], rates[unheard], season[unheard]]
-        columns += [pa.nulls(size, pa.int32()), np.zeros(size, np.bool_)]
+        like = pa.array(days[unheard], mask=days[unheard] < 0)
+        columns += [like, pa.nulls(size, pa.int32()), np.zeros(size, np.bool_)]
         self._views.append(pa.table(columns, schema=ROOT_VIEW))
 
     def _note(
@@ -201,6 +207,7 @@ class _Given:
     exposure: int
     prior: float | None
     season: float
+    occasion_day: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +217,11 @@ class _Bar:
     tails: Tails
     tests: NDArray[np.float64]
     history: int
+
+
+def _day_of(day: np.int32) -> int | None:
+    """A day as `SeasonMemory.recall` gives it, None for none."""
+    return int(day) if day >= 0 else None
 
 
 def _chain(perimeter: str) -> list[str]:

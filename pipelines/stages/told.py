@@ -19,6 +19,7 @@ class Told:
         self.features = view["feature"].to_numpy()
         self.rates = view["rate"].to_numpy()
         self.season = view["season"].to_numpy()
+        self._days = view["occasion_day"].fill_null(-1).to_numpy()
         self._buckets = view["bucket"].to_numpy()
         self._since = view["asked_since"].fill_null(-1).to_numpy()
         self._flagged = view["flagged"].to_numpy()
@@ -45,9 +46,14 @@ class Told:
         return rates
 
     def all_of(self, bucket: int) -> dict[str, Any]:
-        """Every feature of a bucket with its rate and season."""
+        """Every feature of a bucket with its rate, its season, and the day that comes from, -1 for none."""
         part = slice(*self._span(bucket))
-        return {"features": self.features[part], "rates": self.rates[part], "season": self.season[part]}
+        return {
+            "features": self.features[part],
+            "rates": self.rates[part],
+            "season": self.season[part],
+            "days": self._days[part],
+        }
 
     def asked(self) -> Iterator[tuple[int, int, int, bool]]:
         """(bucket, feature, since, whether it is flagged) of what the root asks support for."""

@@ -19,7 +19,8 @@ class Grounds:
     shown, a count of at least so many, and value as it was, for what would have cleared the alert.
     first_learned: of the baseline's days, None where they are not known. evidence, threshold: natural
     logarithms. fewer: people without whom there would have been no alert, None if not known or no such kind.
-    channels: authors of each, at least, None where withheld.
+    channels: authors of each, at least, None where withheld. occasion: what raised the expected on the day
+    of the alert, by its name, with the first day it was last, None for none.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Grounds:
     threshold: float
     fewer: int | None
     channels: Mapping[str, int | None]
+    occasion: tuple[str, date] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class _Words:
     tongue: Tongue
     people: str
     baseline: str
+    occasion: str
     odds: str
     countless: str
     thousands: str
@@ -60,6 +63,7 @@ _FRENCH = _Words(
     people="{place} : du {since} au {raised}, au moins {observed} personnes ont parlé de « {term} », pour "
     "{expected} attendues.",
     baseline="L'attendu vient de {days} jours d'historique, du {first} au {last}.",
+    occasion="Il tient compte de ce qui s'est dit autour de « {name} », le {day}.",
     odds="Sans rien de neuf, la preuve n'irait si haut qu'une fois sur {odds} essais ; l'alerte part à une "
     "fois sur {bar}.",
     countless="plus d'un milliard",
@@ -86,6 +90,7 @@ _ENGLISH = _Words(
     people="{place}: from {since} to {raised}, at least {observed} people mentioned “{term}”, for {expected} "
     "expected.",
     baseline="What is expected comes from {days} days of history, {first} to {last}.",
+    occasion="It takes account of what was said around “{name}”, {day}.",
     odds="With nothing new, evidence would go this high only once in {odds} tests; the alert is set at once "
     "in {bar}.",
     countless="over a billion",
@@ -174,11 +179,15 @@ def _why(grounds: Grounds, sentence: str, words: _Words) -> Told:
 def _baseline(grounds: Grounds, words: _Words) -> str:
     if grounds.first_learned is None or grounds.first_learned >= grounds.since:
         return ""
-    return words.baseline.format(
+    learned = words.baseline.format(
         days=(grounds.since - grounds.first_learned).days,
         first=_with_year(grounds.first_learned, words),
         last=_with_year(grounds.since - timedelta(days=1), words),
     )
+    if grounds.occasion is None:
+        return learned
+    name, day = grounds.occasion
+    return f"{learned} {words.occasion.format(name=name, day=_with_year(day, words))}"
 
 
 def _subject(grounds: Grounds, words: _Words) -> str:
