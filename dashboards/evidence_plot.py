@@ -74,6 +74,7 @@ def evidence_plot(
         *_rarities(below, words),
         *_mark(raised, titles.alert, time, panels),
         *(judged_plot.draw_withheld(days, time, above) if counts else ()),
+        *(judged_plot.draw_withheld(days, time, below) if counts else ()),
         *judged_plot.DRAWN[shape](days, time, above, raised),
         *_course(days, time, below),
         *_crossings(days, time, below, raised),
@@ -136,7 +137,18 @@ def _raised_digits(power: int) -> str:
 def _course(
     days: Sequence[judged_plot.Judged], time: judged_plot.Time, scale: judged_plot.Scale
 ) -> Iterator[str]:
-    """Evidence as an area under a line, and the threshold, which follows how much is tested."""
+    """Evidence as an area under a line, and the threshold, which follows how much is tested.
+
+    A day whose neighbours' evidence is not known, or withheld, is an area as wide as the day.
+    """
+    for one in judged_plot.alone(days, "evidence"):
+        left, y = time.left(one.day), scale.y(one.evidence or 0.0)
+        yield (
+            f"<rect class='evidence' x='{left:.1f}' y='{y:.1f}' width='{time.width:.1f}' "
+            f"height='{scale.bottom - y:.1f}' fill='{_EVIDENCE_COLOUR}' fill-opacity='.14'/>"
+        )
+        line = [(left, y), (left + time.width, y)]
+        yield path(line, fill="none", stroke=_EVIDENCE_COLOUR, stroke_width=2)
     for run in judged_plot.runs(days, "evidence"):
         points = [(time.x(one.day), scale.y(one.evidence or 0.0)) for one in run]
         area = [(points[0][0], scale.bottom), *points, (points[-1][0], scale.bottom)]

@@ -211,14 +211,16 @@ def uprights(x: float, panels: Sequence[tuple[int, int]], style: str) -> str:
 
 
 def runs(days: Sequence[Judged], name: str) -> Iterator[list[Judged]]:
-    """Days on end that have a value."""
-    run: list[Judged] = []
-    for one in days:
-        if getattr(one, name) is None:
-            if len(run) > 1:
-                yield run
-            run = []
-        else:
-            run.append(one)
-    if len(run) > 1:
-        yield run
+    """Days on end that have a value, two at least: those that a line can go through."""
+    return (run for run in _runs(days, name) if len(run) > 1)
+
+
+def alone(days: Sequence[Judged], name: str) -> Iterator[Judged]:
+    """Days that have a value, the days before and after them none."""
+    return (run[0] for run in _runs(days, name) if len(run) == 1)
+
+
+def _runs(days: Sequence[Judged], name: str) -> Iterator[list[Judged]]:
+    for known, run in groupby(days, key=lambda one: getattr(one, name) is not None):
+        if known:
+            yield list(run)

@@ -21,6 +21,8 @@ Buckets = NDArray[np.int32]
 USUAL_TAIL = (0.1, 1.2)
 """Share of days in the tail, and mean excess there, where no past and no wider perimeter says otherwise."""
 ALONE = np.zeros(1, np.uint64)
+LARGEST = 1e140
+"""Size of values from which on squares, and sums of them, come near what a number can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +324,11 @@ class UnusualDay(AnomalyDetector):
                 raise ValueError(f"{name} must be distinct")
         if np.isinf(values).any():
             raise ValueError("values hold an infinite one; each must be finite, or NaN where missing")
+        if (np.abs(values) > LARGEST).any():
+            raise ValueError(
+                f"values hold {values[np.abs(values) > LARGEST][0]}; each must lie within -{LARGEST:g} and "
+                f"{LARGEST:g}, or its square is no number"
+            )
         if not (np.isfinite(weights) & (weights >= 0)).all():
             raise ValueError("weights hold a negative, infinite or missing one; each must be at least 0")
         if (values[:, kinds == COUNT] < 0).any():

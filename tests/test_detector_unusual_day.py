@@ -15,7 +15,7 @@ from scipy import stats
 
 from detectors._unusual_day_math import COUNT, SHARE, log_e_of, log_upper_f, plain, stabilised
 from detectors.features import feature_id
-from detectors.unusual_day import UnusualDay
+from detectors.unusual_day import LARGEST, UnusualDay
 
 NAMES = ("mails", "calm", "mood", "score")
 COMPONENTS = np.array([feature_id(name) for name in NAMES], np.uint64)
@@ -338,6 +338,9 @@ def changed(place: int, value: float) -> NDArray[np.float64]:
     ("changes", "message"),
     [
         ({"values": changed(2, math.inf)}, "infinite"),
+        # Squares of these would be infinite, and the oddest day there can be an ordinary one.
+        ({"values": changed(2, 1e200)}, r"values hold 1e\+200; each must lie within -1e\+140 and 1e\+140"),
+        ({"values": changed(2, -1e200)}, r"values hold -1e\+200; each must"),
         ({"values": changed(0, -1.0)}, "negative count"),
         ({"values": changed(1, 1.5)}, r"share outside \[0, 1\]"),
         ({"values": GOOD[:1]}, r"values has shape \(1, 4\)"),
@@ -363,6 +366,19 @@ def test_a_bucket_that_cannot_be_is_refused_and_leaves_no_trace(
     with pytest.raises(ValueError, match=message):
         (detector.learn_many if learn else detector.score_many)(**(asked | changes))
     assert same_state(detector, before)
+
+
+@pytest.mark.parametrize("far", [LARGEST, -LARGEST])
+def test_a_value_as_large_as_is_allowed_is_as_odd_as_can_be_and_is_hardly_learned(far: float) -> None:
+    chance = np.random.default_rng(3)
+    detector = UnusualDay(warm_up=10)
+    for _ in range(60):
+        detector.learn_one({"a": chance.normal(), "b": chance.normal()})
+    ordinary, odd = {"a": 0.2, "b": 0.1}, {"a": 1e6, "b": 0.1}
+    before = detector.score_one(odd)
+    assert detector.score_one({**ordinary, "a": far}) == pytest.approx(before, rel=1e-3)
+    detector.learn_one({**ordinary, "a": far})
+    assert detector.score_one(ordinary) < 1 < detector.score_one(odd)
 
 
 def test_levels_of_a_tree_may_learn_one_after_the_other_in_a_bucket() -> None:

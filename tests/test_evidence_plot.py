@@ -71,7 +71,8 @@ def test_steps_begin_where_counts_are_told_and_begin_anew_after_the_alert() -> N
     drawn = draw(days, shape="steps", raised=FIRST + timedelta(days=5), learned_until=None)
     # Ten days of 83 from 96 on; the silent fifth day is the fourth's.
     zones = [(part.get("x"), part.get("width")) for part in classed(drawn, "withheld")]
-    assert zones == [("179.0", "166.0"), ("594.0", "83.0")]
+    # In the panel of what was observed, and in that of evidence.
+    assert zones == 2 * [("179.0", "166.0"), ("594.0", "83.0")]
     steps = classed(drawn, "observed")
     assert [(part.get("x"), part.get("width")) for part in steps] == [
         ("345.0", "166.0"),
@@ -87,6 +88,18 @@ def test_steps_begin_where_counts_are_told_and_begin_anew_after_the_alert() -> N
     assert [line.get("d", "").count("L") for line in lines] == [3, 1]
     assert "tu : moins de 3" in texts(drawn)
     assert not any("moins de" in words for words in texts(draw()))
+
+
+def test_evidence_that_is_known_of_one_day_alone_is_as_wide_as_the_day() -> None:
+    withheld = {"withheld": True, "observed": None, "evidence": None}
+    days = [day(0, evidence=None), day(1, **withheld), day(2, observed=5, evidence=9.0, raised=True)]
+    days += [day(number, **withheld) for number in range(3, 10)]
+    drawn = draw(days, shape="steps", raised=FIRST + timedelta(days=2), learned_until=None)
+    (area,), (crossing,) = classed(drawn, "evidence"), classed(drawn, "crossing")
+    assert (area.get("x"), area.get("width")) == ("262.0", "83.0")
+    assert area.get("y") == crossing.get("cy")
+    # Days on end are a line, and have no area of their own.
+    assert not classed(draw(), "evidence")
 
 
 def test_the_alert_crosses_both_panels_on_its_day_and_evidence_has_its_mark_there() -> None:
