@@ -24,7 +24,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What a signal stands on. signal: its row, with dictionaries. excerpts: rows of EVIDENCE."""
+    """What a signal stands on. signal: its row, with dictionaries. excerpts: rows of EVIDENCE, with their
+    civil day, `occurred_on`, and whether that is after the alert's, `after_alert`.
+    """
 
     signal: Row
     grounds: Grounds
@@ -76,6 +78,7 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
     probed: what `asked_of(signal)` shows. place: name of the perimeter where it was judged.
     """
     told, raised = signal["explanation"], signal["bucket"]
+    zone = ZoneInfo(settings.organisation.timezone)
     rows = probed.features.to_pylist()
     alarm = (raised - _EPOCH).days
     at_alarm = next((row for row in rows if row["bucket"] == alarm), None)
@@ -110,7 +113,11 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
         grounds,
         why_fr(grounds, signal["sentence_fr"]),
         why_en(grounds, signal["sentence_en"]),
-        most_telling(evidence, told["terms"], raised, most=MOST_EXCERPTS),
+        [
+            {**row, "occurred_on": day, "after_alert": day > raised}
+            for row in most_telling(evidence, told["terms"], raised, most=MOST_EXCERPTS)
+            for day in [row["occurred_at"].astimezone(zone).date()]
+        ],
         days,
     )
 

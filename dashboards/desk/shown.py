@@ -182,8 +182,11 @@ def _facts(signal: Row, organisation: Organisation, words: Words, least: int) ->
 
 
 def _about(item: Row, signal: Row, names: Mapping[str, str], words: Words, zone: ZoneInfo) -> str:
-    at: datetime = item["occurred_at"]
-    parts = [words.date(at.astimezone(zone))]
+    at: datetime = item["occurred_at"].astimezone(zone)
+    parts = [words.date(at)]
+    if at.date() > signal["bucket"]:
+        # What came later is no reason for the alert.
+        parts.append(words["after_alert"])
     if item["channel"]:
         parts.append(words.of("channel_names", item["channel"]))
     if item["perimeter"] != signal["perimeter"]:

@@ -62,7 +62,7 @@ def sections_of(
     told = why.french if lang is Lang.FR else why.english
     sections = [
         Section(words("picture", lang), [told.whole], figure=draw(why, lang)),
-        Section(words("judged", lang), headings=("", ""), rows=list(_judged(why, derived, names, lang))),
+        Section(words("judged", lang), headings=("", ""), rows=list(judged_rows(why, derived, names, lang))),
     ]
     if derived is not None:
         sections.append(budget_section(derived.budget, lang))
@@ -79,15 +79,7 @@ def sections_of(
         sections += [_merges(why, derived, names, lang), _attribution(derived, names, lang)]
     sections += [_told(trail, lang), _done(trail, lang)]
     if why.excerpts:
-        rows = [
-            (
-                f"{one['occurred_at']:%Y-%m-%d}",
-                ", ".join(filter(None, (name_of(one["perimeter"], names), one["channel"]))),
-                one["excerpt"],
-            )
-            for one in why.excerpts
-        ]
-        sections.append(Section(words("excerpts", lang), headings=("", "", ""), rows=rows))
+        sections.append(excerpts_section(why, names, lang))
     sections.append(ground_section(ground, lang, signal_id=why.signal["signal_id"]))
     return sections
 
@@ -128,13 +120,39 @@ def budget_section(budget: "Budget", lang: Lang) -> "Section":
     return Section(words("budget", lang), headings=("", ""), rows=rows)
 
 
-def days_section(
-    days: "Sequence[JudgedDay]", least: int, lang: Lang, *, until: Any, counted: bool
-) -> "Section":
-    """What was known day by day, up to a day. counted: whether what was observed is at least so many."""
+def excerpts_section(why: "Why", names: Mapping[str, str], lang: Lang) -> "Section":
+    """The most telling excerpts, those that came after the alert marked as such."""
     from dashboards.report import Section
 
-    listed = [one for one in days if one.day <= until][-_LISTED_DAYS:]
+    rows = [
+        (
+            words("after_alert", lang, day=one["occurred_on"])
+            if one["after_alert"]
+            else str(one["occurred_on"]),
+            ", ".join(filter(None, (name_of(one["perimeter"], names), one["channel"]))),
+            one["excerpt"],
+        )
+        for one in why.excerpts
+    ]
+    return Section(words("excerpts", lang), headings=("", "", ""), rows=rows)
+
+
+def days_section(
+    days: "Sequence[JudgedDay]",
+    least: int,
+    lang: Lang,
+    *,
+    until: Any,
+    counted: bool,
+    most: int = _LISTED_DAYS,
+) -> "Section":
+    """What was known day by day, up to a day. counted: whether what was observed is at least so many.
+
+    most: days that are listed at most, the latest.
+    """
+    from dashboards.report import Section
+
+    listed = [one for one in days if one.day <= until][-most:]
     names = ("day", "observed", "writers", "expected", "ordinary", "evidence", "threshold")
     rows = [
         (
@@ -182,9 +200,10 @@ def ground_section(ground: Ground, lang: Lang, *, signal_id: str | None = None) 
     return Section(words("rests", lang), headings=("", ""), rows=rows)
 
 
-def _judged(
+def judged_rows(
     why: "Why", derived: "Derivation | None", names: Mapping[str, str], lang: Lang
 ) -> Iterator[tuple[str, str]]:
+    """What was judged, where, and what came of it. derived: None to leave out the terms of the baseline."""
     grounds, signal = why.grounds, why.signal
     judged_at = signal["explanation"]["judged_at"]
     yield words("subject", lang), grounds.term

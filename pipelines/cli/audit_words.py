@@ -127,6 +127,13 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "resolve": ("résolu", "resolved"),
     "verdict_kept": ("au journal, enregistrement {seq}", "in the log, record {seq}"),
     "excerpts": ("Ce qui a été écrit", "What was written"),
+    "after_alert": ("{day}, après l'alerte", "{day}, after the alert"),
+    "so_far": ("au moins {count} à ce jour", "at least {count} so far"),
+    "channels": ("canaux", "channels"),
+    "channels_withheld": (
+        "{channels} (l'un d'eux compte moins de {least} personnes : les nombres sont tus)",
+        "{channels} (one of them under {least} people: counts are withheld)",
+    ),
     "rests": ("Sur quoi cela repose", "What this rests on"),
     "signal": ("signal", "signal"),
     "log_head": ("tête du journal", "head of the log"),

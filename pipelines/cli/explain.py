@@ -1,8 +1,7 @@
 """`vigie explain`: why a signal was raised, in figures, sentences and a picture."""
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,8 @@ import typer
 
 from connectors.errors import StoreError
 from dashboards.evidence_words import SHAPES
+from pipelines.cli.audit_report import days_section, excerpts_section, judged_rows, print_sections
+from pipelines.cli.audit_words import words
 from pipelines.cli.explain_plot import AFTER, draw
 from pipelines.cli.options import (
     DEFAULT_SETTINGS,
@@ -20,14 +21,13 @@ from pipelines.cli.options import (
     language,
     open_workspace,
 )
-from pipelines.cli.output import notice, print_json, print_table, progress, shown, warn
-from pipelines.cli.signal_text import counts_text, name_of, observed_text
+from pipelines.cli.output import notice, print_json, progress, shown, warn
+from pipelines.cli.signal_text import name_of
 from pipelines.cli.signals import has_store, pick
 
 if TYPE_CHECKING:
     from pipelines.probing import Probed
     from pipelines.stages.corroborate import Placed
-    from pipelines.stages.judged_days import JudgedDay
     from pipelines.why import Why
     from pipelines.workspace import Workspace
 
@@ -112,62 +112,30 @@ def _replayed(
 
 
 def _print(why: "Why", names: Mapping[str, str], lang: Lang) -> None:
+    from dashboards.report import Section
+
     typer.echo(shown((why.french if lang is Lang.FR else why.english).whole))
-    typer.echo()
-    print_table({"": "left", " ": "wrap"}, _figures(why))
-    days = [one for one in why.days if one.day <= why.grounds.raised][-_LISTED_DAYS:]
-    _print_days(days, counted=why.grounds.kind in SHAPES)
-    if any(one.withheld for one in days):
-        least = why.signal["min_authors"]
-        notice(f"withheld: under {least}, or under {least} fewer than what the alert tells")
-    for item in why.excerpts:
-        where = ", ".join(filter(None, (name_of(item["perimeter"], names), item["channel"])))
-        typer.echo(f"{item['occurred_at']:%Y-%m-%d}  {where}: {shown(item['excerpt'])}")
-
-
-def _figures(why: "Why") -> list[tuple[str, str]]:
-    signal, grounds = why.signal, why.grounds
-    figures = [
-        ("id", signal["signal_id"]),
-        ("judged", f"“{grounds.term}” at {grounds.place} ({signal['explanation']['judged_at']})"),
-        ("from, to", f"{grounds.since} to {grounds.raised}, the day of the alert"),
-        ("then", f"{observed_text(signal)} observed, {grounds.expected:.2g} expected"),
-        ("evidence", f"{grounds.evidence:.1f}, threshold {grounds.threshold:.1f} (natural logarithms)"),
-        ("people", f"at least {signal['distinct_authors']} so far"),
-    ]
-    if grounds.channels:
-        figures.append(("channels", counts_text(grounds.channels, signal["min_authors"])))
-    if grounds.first_learned is not None:
-        until = grounds.since - timedelta(days=1)
-        figures.insert(3, ("baseline", f"{grounds.first_learned} to {until}"))
-    if grounds.fewer is not None:
-        people = "1 person" if grounds.fewer == 1 else f"{grounds.fewer} people"
-        figures.append(("to clear it", f"{people} fewer, the latest"))
-    return figures
-
-
-def _print_days(days: "Sequence[JudgedDay]", *, counted: bool) -> None:
-    """counted: whether what was observed is at least so many."""
-    least = "≥ " if counted else ""
-    print_table(
-        {
-            "day": "left",
-            **dict.fromkeys(
-                ("observed", "writers", "expected", "ordinary", "evidence", "threshold"), "right"
-            ),
-            "": "left",
-        },
-        [
-            (
-                f"{one.day}",
-                "withheld" if one.withheld else "" if one.observed is None else f"{least}{one.observed:.3g}",
-                "" if one.writers is None else f"≥ {one.writers}",
-                f"{one.expected:.3g}",
-                "" if one.low is None or one.high is None else f"{one.low:.3g} to {one.high:.3g}",
-                "" if one.evidence is None else f"{one.evidence:.1f}",
-                f"{one.threshold:.1f}",
-                "alert" if one.raised else "",
-            )
-            for one in days
-        ],
+    judged = list(_figures(why, names, lang))
+    days = days_section(
+        why.days,
+        why.signal["min_authors"],
+        lang,
+        until=why.grounds.raised,
+        counted=why.grounds.kind in SHAPES,
+        most=_LISTED_DAYS,
     )
+    excerpts = [excerpts_section(why, names, lang)] if why.excerpts else []
+    print_sections([Section(words("judged", lang), headings=("", ""), rows=judged), days, *excerpts])
+
+
+def _figures(why: "Why", names: Mapping[str, str], lang: Lang) -> Iterator[tuple[str, str]]:
+    signal, grounds = why.signal, why.grounds
+    yield words("signal", lang), signal["signal_id"]
+    yield from judged_rows(why, None, names, lang)
+    yield words("people", lang), words("so_far", lang, count=signal["distinct_authors"])
+    if any(count is None for count in grounds.channels.values()):
+        listed = ", ".join(grounds.channels)
+        least = signal["min_authors"]
+        yield words("channels", lang), words("channels_withheld", lang, channels=listed, least=least)
+    elif grounds.channels:
+        yield words("channels", lang), ", ".join(f"{name} ≥\u00a0{n}" for name, n in grounds.channels.items())
