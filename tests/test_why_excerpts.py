@@ -64,4 +64,5 @@ def test_the_day_is_the_organisations(told: Why) -> None:
 def test_it_is_told_in_both_languages(told: Why, lang: Lang, mark: str) -> None:
     rows = excerpts_section(told, {"e/lille": "Lille"}, lang).rows
     assert [row[0] for row in rows] == ["2026-03-13", "2026-03-14", f"2026-03-15, {mark}"]
-    assert [row[1:] for row in rows] == [("Lille, survey", f"badge {place}") for place in range(3)]
+    channel = {Lang.FR: "enquête", Lang.EN: "survey"}[lang]
+    assert [row[1:] for row in rows] == [(f"Lille, {channel}", f"badge {place}") for place in range(3)]

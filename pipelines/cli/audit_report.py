@@ -120,6 +120,13 @@ def budget_section(budget: "Budget", lang: Lang) -> "Section":
     return Section(words("budget", lang), headings=("", ""), rows=rows)
 
 
+def channel_name(channel: str, lang: Lang) -> str:
+    """What a channel is called, nothing where it is withheld."""
+    from pipelines.stages.tongues import ENGLISH, FRENCH
+
+    return (FRENCH if lang is Lang.FR else ENGLISH).channel(channel) if channel else ""
+
+
 def excerpts_section(why: "Why", names: Mapping[str, str], lang: Lang) -> "Section":
     """The most telling excerpts, those that came after the alert marked as such."""
     from dashboards.report import Section
@@ -129,7 +136,7 @@ def excerpts_section(why: "Why", names: Mapping[str, str], lang: Lang) -> "Secti
             words("after_alert", lang, day=one["occurred_on"])
             if one["after_alert"]
             else str(one["occurred_on"]),
-            ", ".join(filter(None, (name_of(one["perimeter"], names), one["channel"]))),
+            ", ".join(filter(None, (name_of(one["perimeter"], names), channel_name(one["channel"], lang)))),
             one["excerpt"],
         )
         for one in why.excerpts

@@ -9,7 +9,13 @@ import typer
 
 from connectors.errors import StoreError
 from dashboards.evidence_words import SHAPES
-from pipelines.cli.audit_report import days_section, excerpts_section, judged_rows, print_sections
+from pipelines.cli.audit_report import (
+    channel_name,
+    days_section,
+    excerpts_section,
+    judged_rows,
+    print_sections,
+)
 from pipelines.cli.audit_words import words
 from pipelines.cli.explain_plot import AFTER, draw
 from pipelines.cli.options import (
@@ -129,13 +135,14 @@ def _print(why: "Why", names: Mapping[str, str], lang: Lang) -> None:
 
 
 def _figures(why: "Why", names: Mapping[str, str], lang: Lang) -> Iterator[tuple[str, str]]:
-    signal, grounds = why.signal, why.grounds
+    signal = why.signal
+    channels = {channel_name(name, lang): count for name, count in why.grounds.channels.items()}
     yield words("signal", lang), signal["signal_id"]
     yield from judged_rows(why, None, names, lang)
     yield words("people", lang), words("so_far", lang, count=signal["distinct_authors"])
-    if any(count is None for count in grounds.channels.values()):
-        listed = ", ".join(grounds.channels)
+    if any(count is None for count in channels.values()):
+        listed = ", ".join(channels)
         least = signal["min_authors"]
         yield words("channels", lang), words("channels_withheld", lang, channels=listed, least=least)
-    elif grounds.channels:
-        yield words("channels", lang), ", ".join(f"{name} ≥\u00a0{n}" for name, n in grounds.channels.items())
+    elif channels:
+        yield words("channels", lang), ", ".join(f"{name} ≥\u00a0{n}" for name, n in channels.items())
