@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks._data import work_folder
+from benchmarks._metro_weekdays import Calendar, of_weekdays
 from benchmarks._report import Figure, Options, Report, Row, main
 from benchmarks._themes_streams import FILES, METRO
 
@@ -182,11 +183,16 @@ def notes(messages: Sequence[Record], raised: Sequence[Raised]) -> list[str]:
     """How to read the table."""
     days = {str(row["created_at"])[:10] for row in messages}
     emerged = [one for one in raised if one.row["kind"] == "emergence"]
+    weekdays = of_weekdays(
+        Calendar(messages), [(one.row["bucket"], one.row["label"].partition(",")[0]) for one in emerged]
+    )
     return [
         f"{len(messages):,} messages on {len(days):,} days; {len(raised):,} signals, one in "
         f"{len(days) / max(1, len(raised)):.1f} days. A message counts as a person: accounts name no author.",
         f"{len(emerged):,} are of words that emerge, sorted by what half of their messages are; lists come "
         "in this order: incidents, announcements with a link, planned works and closures, greetings.",
+        f"{weekdays.typical} of {weekdays.looked_at} whose strongest term was known are of words of that "
+        f"weekday; by chance {weekdays.by_chance:.1f} would be.",
         "First names that sign greetings are redacted by a directory of names, as a user would.",
     ]
 

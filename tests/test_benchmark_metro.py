@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import _report, metro
+from benchmarks._metro_weekdays import Calendar, of_weekdays
 from benchmarks._themes_streams import FILES, METRO
 from benchmarks.metro import ANNOUNCEMENT, GREETING, INCIDENT, OTHER, PLANNED
 
@@ -48,6 +49,33 @@ def messages() -> list[dict[str, str]]:
         {"status_id": f"{number}", "created_at": f"{at:%Y-%m-%d %H:%M:%S}", "screen_name": line, "text": text}
         for number, (at, line, text) in enumerate(sorted(written))
     ]
+
+
+def test_a_term_of_its_weekday_is_told_from_one_of_any_day() -> None:
+    """26 weeks, two messages a day: one speaks of the match on Saturdays and of works on any day in turn."""
+    alert = date(2023, 10, 7)
+    assert alert.weekday() == 5
+    said = []
+    for back in range(300):
+        day = alert - timedelta(days=back)
+        match, works = day.weekday() == 5, back % 13 == 0
+        said += [f"Un match au stade{' et des travaux' if works else ''}" if match else "Rien"]
+        said += ["Des travaux à Fontaine" if works and not match else "Rien"]
+    messages = [
+        {"created_at": f"{alert - timedelta(days=number // 2)} 08:00:00", "text": text}
+        for number, text in enumerate(said)
+    ]
+    calendar = Calendar(messages)
+    # 26 Saturdays of 26 mentions, one day in seven: 7 ** -26. Sunday has none.
+    assert calendar.chance("match, stade", alert) == pytest.approx(7.0**-26)
+    assert calendar.chance("match", alert + timedelta(days=1)) == 1.0
+    # 14 days in 182, two of which are Saturdays: 1 - (6/7)^14 - 2 (6/7)^13.
+    assert calendar.chance("travaux", alert) == pytest.approx(1 - (6 / 7) ** 14 - 2 * (6 / 7) ** 13)
+    assert calendar.chance("grève", alert) is None
+    assert calendar.chance("match", alert - timedelta(days=290)) is None
+    found = of_weekdays(calendar, [(alert, "match"), (alert, "travaux"), (alert, "grève")])
+    assert (found.looked_at, found.typical) == (2, 1)
+    assert found.by_chance == pytest.approx(0.02)
 
 
 def test_what_signs_greetings_is_a_name() -> None:
