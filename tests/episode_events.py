@@ -83,16 +83,19 @@ def row(one: Event) -> dict[str, Any]:
 
 
 def log(
-    events: list[Event], asked: list[tuple[int, int]] | None = None, telling: Telling = TELLING
+    events: list[Event],
+    asked: list[tuple[int, int]] | None = None,
+    telling: Telling = TELLING,
+    size: int = 2,
 ) -> Carriers:
-    """Carriers among these, read in batches of two; notes in `asked` what it was asked for."""
+    """Carriers among these, read in batches of a size; notes in `asked` what it was asked for."""
 
     def events_of(first: int, last: int) -> Iterator[pa.RecordBatch]:
         if asked is not None:
             asked.append((first, last))
         mine = [one for one in events if first <= SINCE + one["day"] <= last]
-        for start in range(0, len(mine), 2):
-            yield from _rows(mine[start : start + 2]).to_batches()
+        for start in range(0, len(mine), size):
+            yield from _rows(mine[start : start + size]).to_batches()
 
     def take(positions: NDArray[np.int64]) -> pa.Table:
         by_number = {one["number"]: one for one in events}

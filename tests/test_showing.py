@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.evidence import at_least, crowd, evidence_of, growth, people_told, until_last_step
+from pipelines.stages.evidence import (
+    at_least,
+    crowd,
+    evidence_of,
+    growth,
+    people_told,
+    quoted_of,
+    until_last_step,
+)
 
 EVENTS = st.lists(
     st.tuples(
@@ -53,7 +61,10 @@ def revisions(rows: list[Row], least: int) -> list[tuple[dict[str, Any], list[Ro
         so_far = until_last_step([row for row in rows if row["bucket"] <= bucket], least)
         if so_far:
             told.append(
-                (crowd(so_far, least), evidence_of("s", "e", so_far, texts, [], least)),
+                (
+                    crowd(so_far, least),
+                    evidence_of("s", "e", so_far, texts, [], least, quoted=quoted_of(so_far, least)),
+                ),
             )
     return told
 

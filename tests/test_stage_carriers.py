@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.features import THEME, feature_id
+from pipelines.stages.carriers import Carried
 from pipelines.stages.episodes import Episode
 from pipelines.stages.finding import BLIND_SPOT, DOWN, SCORE, UP
 from tests.episode_events import BUCKET, LILLE, SINCE, Event, episode, event, log
@@ -24,28 +25,29 @@ def test_a_day_is_read_once_for_all_episodes_and_not_again_when_they_grow() -> N
     worse, parted = episode(SCORE, DOWN), episode(SCORE, UP, expected=0.05)
     found.of([worse, parted])
     assert asked == [(SINCE, BUCKET)]
-    # Two days later the one is still found; the other's window is as it was.
-    (texts, rows), _ = found.of([grown(worse, by=2), parted])
-    assert asked == [(SINCE, BUCKET), (BUCKET + 1, BUCKET + 2)]
-    assert sorted(int.from_bytes(key) for key in texts) == [0, 1, 2, 3, 4]
+    # Three days later the one is still found; the other's days are as they were.
+    shown, _ = found.of([grown(worse, by=3), parted])
+    assert asked == [(SINCE, BUCKET), (BUCKET + 1, BUCKET + 3)]
+    assert sorted(int.from_bytes(key) for key in shown.texts) == [0, 1, 2, 3, 4, 5]
     # Nothing carries a signal before it is raised.
-    assert sorted((row["event_bucket"], row["bucket"]) for row in rows) == [
+    assert sorted((row["event_bucket"], row["bucket"]) for row in shown.rows) == [
         (SINCE, BUCKET),
         (SINCE + 1, BUCKET),
         (BUCKET, BUCKET),
         (BUCKET + 1, BUCKET + 1),
         (BUCKET + 2, BUCKET + 2),
+        (BUCKET + 3, BUCKET + 3),
     ]
 
 
 def test_days_of_an_episode_that_is_about_more_than_before_are_read_again() -> None:
     asked: list[tuple[int, int]] = []
-    found = log([event(1, "parking")], asked)
+    found = log([event(number, "parking") for number in (1, 2, 3)], asked)
     blind = episode(BLIND_SPOT, UP, detail="other")
-    assert found.of([blind])[0] == ({}, [])
+    assert found.of([blind]) == [Carried()]
     blind.grow(replace(blind.born, detail="parking"))
-    ((_, rows),) = found.of([blind])
-    assert [row["themes"] for row in rows] == [[feature_id("parking", THEME)]]
+    (shown,) = found.of([blind])
+    assert [row["themes"] for row in shown.rows] == [[feature_id("parking", THEME)]] * 3
     assert asked == [(SINCE, BUCKET)] * 2
 
 
@@ -65,11 +67,11 @@ made = st.builds(
     steps=st.lists(st.integers(0, 3), max_size=4),
 )
 def test_what_is_kept_makes_no_difference(events: list[Event], steps: list[int]) -> None:
-    kept = log(events)
+    kept = log(events, size=1_000)
     episodes = [episode(SCORE, DOWN), owned_by(episode(SCORE, DOWN), "e/nord")]
     for by in np.cumsum(steps, dtype=np.int64).tolist():
         episodes = [grown(one, by=by) for one in episodes]
-        assert kept.of(episodes) == log(events).of(episodes)
+        assert kept.of(episodes) == log(events, size=1_000).of(episodes)
 
 
 def owned_by(one: Episode, perimeter: str) -> Episode:

@@ -27,6 +27,7 @@ from tests.episode_events import (
     BUCKET,
     LILLE,
     RAISED,
+    SINCE,
     TELLING,
     THREE,
     Event,
@@ -172,12 +173,24 @@ def test_an_unusual_day_is_carried_by_its_own_day_whatever_came_later() -> None:
     assert signals.signals["status"].to_pylist() == ["open"]
 
 
-def test_a_long_episode_shows_the_last_window_only() -> None:
+def test_a_long_episode_shows_its_last_two_periods_that_have_something_to_show() -> None:
+    """Of a window each, from the alert on; the earliest has what led to it."""
     asked: list[tuple[int, int]] = []
     long = episode(SCORE, DOWN)
-    long.grow(replace(long.born, bucket=BUCKET + 50))
-    tell([long], [], log(THREE, asked), last_bucket=BUCKET + 60, live_from=None)
-    assert asked == [(BUCKET + 23, BUCKET + 50)]
+    long.grow(replace(long.born, bucket=BUCKET + 90))
+    later = [
+        event(10 * day + number, "nul", score=0.1, day=day)
+        for day in (2 + 30, 2 + 60, 2 + 85)
+        for number in (1, 2, 3)
+    ]
+    quiet = [event(5, "nul", score=0.1, day=2 + 88)]
+    found = log([*THREE, *later, *quiet], asked)
+    signals = tell([long], [], found, last_bucket=BUCKET + 91, live_from=None)
+    assert asked == [(BUCKET + 56, BUCKET + 90)]
+    assert carriers(signals) == [621, 622, 623, 871, 872, 873]
+    asked.clear()
+    tell([long], [], log(THREE, asked), last_bucket=BUCKET + 91, live_from=None)
+    assert asked == [(BUCKET + 56, BUCKET + 90), (BUCKET + 28, BUCKET + 55), (SINCE, BUCKET + 27)]
 
 
 def test_the_most_telling_events_are_shown_and_no_more_than_a_hundred() -> None:
@@ -363,7 +376,7 @@ def test_the_label_is_in_the_language_of_the_organisation() -> None:
 
 def test_signals_and_evidence_are_in_order() -> None:
     late = episode(MOOD, DOWN)
-    late.born = replace(late.born, bucket=BUCKET + 1)
+    late.born, late.last_bucket = replace(late.born, bucket=BUCKET + 1), BUCKET + 1
     signals = told([late, episode(SCORE, DOWN)], [*THREE[::-1]])
     assert signals.signals["bucket"].to_pylist() == [RAISED, RAISED + timedelta(days=1)]
     keys = [(row["signal_id"], row["occurred_at"], row["event_id"]) for row in signals.evidence.to_pylist()]

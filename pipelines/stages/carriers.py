@@ -1,8 +1,14 @@
-"""The events that carry episodes of the watch: those that speak most for what was found."""
+"""The events that carry episodes of the watch, as far as they are shown: those that speak most for it.
+
+A mean moves with every text, and an episode may last for months: what is shown of it must stay new, and yet
+never change by a few people. So it is shown by periods: what a period shows only grows, each time by the
+minimum of authors, and goes as a whole once two later ones have something to show.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +19,7 @@ from connectors.store.schemas import SCALE
 from pipelines.columns import mapped
 from pipelines.stages.corroborate import within
 from pipelines.stages.episodes import Episode
-from pipelines.stages.evidence import Row
+from pipelines.stages.evidence import Row, quoted_of
 from pipelines.stages.explain import Take, Telling
 from pipelines.stages.finding import (
     BLIND_SPOT,
@@ -31,19 +37,34 @@ from pipelines.stages.understand import understand
 
 EventsOf = Callable[[int, int], Iterator[pa.RecordBatch]]
 """Events with texts and positions of the buckets first..last."""
+PERIODS = 2
+"""Periods of an episode that are shown at once; each is as long as an episode lives without a finding."""
 MOST_EVENTS = 100
-"""Events that a signal of the watch shows, the most telling ones."""
+"""Events that are shown of a period, the most telling ones."""
 
 _Key = tuple[object, ...]
 
 
+@dataclass(slots=True)
+class Carried:
+    """What is shown of an episode: rows like SUPPORT, those of them that are quoted, and the events with
+    their texts, by id.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    quoted: list[Row] = field(default_factory=list)
+    texts: dict[bytes, Row] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What an episode asks of its events. themes: features that a blind spot is about, in order."""
+    """What an episode asks of its events. themes: features that a blind spot is about, in order. periods:
+    their buckets, the latest first.
+    """
 
     episode: Episode
     themes: NDArray[np.uint64]
-    buckets: range
+    periods: Sequence[range]
 
     @property
     def key(self) -> _Key:
@@ -54,22 +75,31 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """Events, the most telling first, of equals the lowest id. ids: 16 bytes as two words, big-endian."""
+    """Events, the most telling first, of equals the lowest id. ids: 16 bytes as two words, big-endian.
+
+    people: who wrote each.
+    """
 
     weights: NDArray[np.float64]
     ids: NDArray[np.uint64]
     positions: NDArray[np.int64]
+    people: NDArray[np.uint64]
 
     @classmethod
-    def best(cls, parts: "Sequence[_Ranked]") -> "_Ranked":
+    def best(cls, parts: "Sequence[_Ranked]", most: int = MOST_EVENTS) -> "_Ranked":
         """The first of several together."""
         weights = np.concatenate([part.weights for part in parts])
         ids = np.concatenate([part.ids for part in parts])
-        order = np.lexsort((ids[:, 1], ids[:, 0], -weights))[:MOST_EVENTS]
-        return cls(weights[order], ids[order], np.concatenate([part.positions for part in parts])[order])
+        order = np.lexsort((ids[:, 1], ids[:, 0], -weights))[:most]
+        return cls(
+            weights[order],
+            ids[order],
+            np.concatenate([part.positions for part in parts])[order],
+            np.concatenate([part.people for part in parts])[order],
+        )
 
 
-_NONE = _Ranked(np.empty(0), np.empty((0, 2), np.uint64), np.empty(0, np.int64))
+_NONE = _Ranked(np.empty(0), np.empty((0, 2), np.uint64), np.empty(0, np.int64), np.empty(0, np.uint64))
 
 
 @dataclass(slots=True)
@@ -84,41 +114,81 @@ class Carriers:
     telling: Telling
     _known: dict[tuple[_Key, int], _Ranked] = field(default_factory=dict)
 
-    def of(self, episodes: Sequence[Episode]) -> list[tuple[dict[bytes, Row], list[Row]]]:
-        """Of each episode the most telling events with their texts, by id, and as rows like SUPPORT."""
+    def of(self, episodes: Sequence[Episode]) -> list[Carried]:
+        """What is shown of each episode; nothing of a silence, and of fewer authors than the minimum."""
         wanted = [self._wanted(episode) for episode in episodes]
-        asked = {(one.key, bucket): one for one in wanted for bucket in one.buckets}
-        self._known = {key: ranked for key, ranked in self._known.items() if key in asked}
-        self._read(
-            [(bucket, one) for (key, bucket), one in asked.items() if (key, bucket) not in self._known]
-        )
-        best = [_Ranked.best([_NONE, *(self._known[one.key, day] for day in one.buckets)]) for one in wanted]
-        positions = np.unique(np.concatenate([np.empty(0, np.int64), *(one.positions for one in best)]))
+        chosen = self._chosen(wanted)
+        several = [positions for periods in chosen for positions in periods]
+        positions = np.unique(np.concatenate([np.empty(0, np.int64), *several]))
         events, rows = self._take(positions)
         found = []
-        for one, ranked in zip(wanted, best, strict=True):
-            places = np.searchsorted(positions, ranked.positions).tolist()
-            carried = [
-                # Nothing carries a signal before it is raised.
-                rows[place] | {"bucket": max(rows[place]["event_bucket"], one.episode.born.bucket)}
-                for place in places
-            ]
-            found.append(({events[place]["event_id"]: events[place] for place in places}, carried))
+        for one, periods in zip(wanted, chosen, strict=True):
+            shown = Carried()
+            for period in periods:
+                places = np.searchsorted(positions, period).tolist()
+                carried: list[Row] = [
+                    rows[place] | {"bucket": _carries_from(rows[place]["event_bucket"], one.episode)}
+                    for place in places
+                ]
+                shown.rows += carried
+                # By itself: what another period quotes must not follow from what this one has left over.
+                shown.quoted += quoted_of(carried, self.telling.min_authors)
+                shown.texts |= {events[place]["event_id"]: events[place] for place in places}
+            found.append(shown)
         return found
+
+    def _chosen(self, wanted: Sequence[_Wanted]) -> list[list[NDArray[np.int64]]]:
+        """Positions of the events shown of each episode, by period: of the last PERIODS that have any."""
+        chosen: list[list[NDArray[np.int64]]] = [[] for _ in wanted]
+        asked: set[tuple[_Key, int]] = set()
+        looked = 0
+        # All episodes' last periods at once; then one by one further back, for those that show too little.
+        while pending := [
+            (one, shown)
+            for one, shown in zip(wanted, chosen, strict=True)
+            if looked < len(one.periods) and len(shown) < PERIODS
+        ]:
+            until = looked + (1 if looked else PERIODS)
+            periods = [(one, shown, period) for one, shown in pending for period in one.periods[looked:until]]
+            needed = {(one.key, bucket): one for one, _, period in periods for bucket in period}
+            self._read(
+                [(bucket, one) for (key, bucket), one in needed.items() if not self._knows(key, bucket)]
+            )
+            for one, shown, period in periods:
+                positions = self._shown(one, period)
+                if positions.size:
+                    shown.append(positions)
+            asked |= needed.keys()
+            looked = until
+        self._known = {key: ranked for key, ranked in self._known.items() if key in asked}
+        return chosen
+
+    def _shown(self, one: _Wanted, period: range) -> NDArray[np.int64]:
+        """Positions of the events that are shown of a period.
+
+        They join at the close of the first bucket when they bring the minimum of authors, as many as there is
+        room for: what was chosen stays, whatever comes later.
+        """
+        chosen: list[NDArray[np.int64]] = []
+        people: set[int] = set()
+        room, waiting = MOST_EVENTS, _NONE
+        for _, buckets in groupby(period, key=lambda bucket: _carries_from(bucket, one.episode)):
+            waiting = _Ranked.best([waiting, *(self._known[one.key, bucket] for bucket in buckets)], room)
+            new = set(waiting.people.tolist()) - people
+            if len(new) >= self.telling.min_authors:
+                chosen.append(waiting.positions)
+                people |= new
+                room, waiting = room - waiting.positions.size, _NONE
+        return np.concatenate([np.empty(0, np.int64), *chosen])
 
     def _knows(self, key: _Key, bucket: int) -> bool:
         return (key, bucket) in self._known
 
     def _wanted(self, episode: Episode) -> _Wanted:
-        born = episode.born
-        first, last = max(born.since, episode.last_bucket - self.telling.window + 1), episode.last_bucket
-        if born.kind == UNUSUAL_DAY:
-            first = last = born.bucket
-        if born.kind == SILENCE:
-            first = last + 1
-        about = episode.details if born.kind == BLIND_SPOT else ()
+        about = episode.details if episode.born.kind == BLIND_SPOT else ()
         themes = [feature for feature, theme in self.telling.themes.items() if theme.key in about]
-        return _Wanted(episode, np.array(sorted(themes), np.uint64), range(first, last + 1))
+        periods = list(_periods(episode, self.telling.window))
+        return _Wanted(episode, np.array(sorted(themes), np.uint64), periods)
 
     def _read(self, asked: Sequence[tuple[int, _Wanted]]) -> None:
         """Rank the events of buckets for those that ask for them; each is read once."""
@@ -135,7 +205,7 @@ class Carriers:
                     self._rank(read.take(here), bucket, by_bucket[bucket])
 
     def _rank(self, read: pa.RecordBatch, bucket: int, asking: Sequence[_Wanted]) -> None:
-        positions = read["position"].to_numpy()
+        positions, people = read["position"].to_numpy(), read["person"].to_numpy()
         for one in asking:
             inside = mapped(
                 read["perimeter"], partial(within, ancestor=one.episode.born.perimeter), pa.bool_()
@@ -148,7 +218,7 @@ class Carriers:
                 places = places[weights[places] >= least]
             ids = b"".join(read["event_id"].take(pa.array(places)).to_pylist())
             words = np.frombuffer(ids, ">u8").reshape(-1, 2)
-            new = _Ranked(weights[places], words, positions[places])
+            new = _Ranked(weights[places], words, positions[places], people[places])
             self._known[one.key, bucket] = _Ranked.best([self._known[one.key, bucket], new])
 
     def _take(self, positions: NDArray[np.int64]) -> tuple[list[Row], list[Row]]:
@@ -161,6 +231,24 @@ class Carriers:
             row["event_bucket"], row["event_perimeter"] = row["bucket"], row["perimeter"]
             row["themes"] = sorted(themes & set(row.pop("features")))
         return table.to_pylist(), rows
+
+
+def _periods(episode: Episode, window: int) -> Iterator[range]:
+    """Buckets of each period, the latest first; the earliest has what led to the alert."""
+    born, last = episode.born, episode.last_bucket
+    if born.kind == SILENCE:
+        return
+    if born.kind == UNUSUAL_DAY:
+        yield range(born.bucket, born.bucket + 1)
+        return
+    for first in reversed(range(born.bucket, last + 1, window)):
+        begins = first if first > born.bucket else max(born.since, born.bucket - window + 1)
+        yield range(begins, min(last, first + window - 1) + 1)
+
+
+def _carries_from(bucket: int, episode: Episode) -> int:
+    """Nothing carries a signal before it is raised."""
+    return max(bucket, episode.born.bucket)
 
 
 def _runs(buckets: Sequence[int]) -> Iterator[tuple[int, int]]:

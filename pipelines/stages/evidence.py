@@ -24,16 +24,17 @@ def evidence_of(
     texts: Mapping[bytes, Row],
     terms: Sequence[str],
     least: int,
+    *,
+    quoted: Sequence[Row],
 ) -> list[dict[str, Any]]:
     """EVIDENCE of a signal. rows: those of the state that is shown. texts: the events with their texts, by
-    id; least: minimum of distinct authors.
+    id; least: minimum of distinct authors; quoted: those of the rows whose excerpts are shown.
 
-    Channel, voice and perimeter are withheld where rows could be counted into groups under the minimum. The
-    excerpts of a voice are those of the state in which it last grew by the minimum.
+    Channel, voice and perimeter are withheld where rows could be counted into groups under the minimum.
     """
     channels, voices = shares(rows, "channel"), shares(rows, "voice")
     places = shares(rows, "event_perimeter")
-    excerpts = _excerpts(rows, texts, terms, least)
+    excerpts = {row["event_id"]: excerpt(texts[row["event_id"]]["text"], terms) for row in quoted}
     return [
         {
             "signal_id": signal_id,
@@ -129,14 +130,15 @@ def _all_enough(shares: Mapping[str, int], min_authors: int) -> bool:
     return all(size >= min_authors for size in shares.values())
 
 
-def _excerpts(
-    rows: Sequence[Row], texts: Mapping[bytes, Row], terms: Sequence[str], min_authors: int
-) -> dict[bytes, str]:
-    """Redacted excerpts of the voices with enough authors, around the signal's terms."""
-    quoted: list[Row] = []
-    for voice in shares(rows, "voice"):
-        quoted += until_last_step([row for row in rows if row["voice"] == voice], min_authors)
-    return {row["event_id"]: excerpt(texts[row["event_id"]]["text"], terms) for row in quoted}
+def quoted_of(rows: Sequence[Row], least: int) -> list[Row]:
+    """Of the rows of a signal those whose excerpts are shown: of each voice, those of the state in which it
+    last grew by the minimum.
+    """
+    return [
+        row
+        for voice in shares(rows, "voice")
+        for row in until_last_step([row for row in rows if row["voice"] == voice], least)
+    ]
 
 
 def excerpt(text: str, terms: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ from pipelines.stages.evidence import (
     evidence_of,
     growth,
     people_told,
+    quoted_of,
     shares,
     until_last_step,
 )
@@ -183,7 +184,15 @@ def _signal(
         "explanation": json.dumps(
             _explanation(story, rows, spellings, telling, theme, weights), ensure_ascii=False, sort_keys=True
         ),
-    }, evidence_of(story.story_id, story.owner, rows, texts, terms, telling.min_authors)
+    }, evidence_of(
+        story.story_id,
+        story.owner,
+        rows,
+        texts,
+        terms,
+        telling.min_authors,
+        quoted=quoted_of(rows, telling.min_authors),
+    )
 
 
 def _explanation(

@@ -16,10 +16,8 @@ from pipelines.stages.evidence import (
     Row,
     at_least,
     crowd,
-    distinct_authors,
     evidence_of,
     people_told,
-    until_last_step,
 )
 from pipelines.stages.explain import Signals, Telling, status, taught, worth_telling
 from pipelines.stages.finding import (
@@ -54,24 +52,26 @@ def tell(
 
     Where the texts of a story are what moves the sums, the episode is a part of it. An episode whose events
     come from fewer than the minimum of authors is not told, except a silence: there the minimum applies to
-    those expected. A part of what is not told stands for itself. What is shown of it is as in `explain`.
+    those expected. A part of what is not told stands for itself. What is shown of it: see `carriers`.
     """
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
     telling = carriers.telling
     stories = worth_telling(stories, telling.min_authors)
     told = [
-        (episode, texts, rows)
-        for episode, (texts, rows) in zip(episodes, carriers.of(episodes), strict=True)
-        if episode.born.kind == SILENCE or distinct_authors(rows) >= telling.min_authors
+        (episode, shown)
+        for episode, shown in zip(episodes, carriers.of(episodes), strict=True)
+        if episode.born.kind == SILENCE or shown.rows
     ]
-    wholes = {episode.story_id for episode, _, _ in told}
-    for episode, texts, rows in told:
+    wholes = {episode.story_id for episode, _ in told}
+    for episode, shown in told:
         part_of = episode.part_of if episode.part_of in wholes else None
-        episode = replace(episode, part_of=part_of or _moved_by(rows, stories))
-        shown = until_last_step(rows, telling.min_authors)
-        signals.append(_signal(episode, shown, texts, telling, last_bucket, live_from, weights))
-        evidence += evidence_of(episode.story_id, episode.owner, shown, texts, [], telling.min_authors)
+        episode = replace(episode, part_of=part_of or _moved_by(shown.rows, stories))
+        rows, texts = shown.rows, shown.texts
+        signals.append(_signal(episode, rows, texts, telling, last_bucket, live_from, weights))
+        evidence += evidence_of(
+            episode.story_id, episode.owner, rows, texts, [], telling.min_authors, quoted=shown.quoted
+        )
     return Signals.of(signals, evidence)
 
 
