@@ -62,7 +62,7 @@ def fill(connection: psycopg.Connection, size: Size) -> dict[str, float]:
     connection.execute("SELECT vigie.refresh_published()")
     seconds = time.perf_counter() - began
     connection.execute("ANALYZE")
-    for statement in _BARE:
+    for statement in BARE:
         connection.execute(statement.encode())
     return {"publish_s": seconds}
 
@@ -257,6 +257,16 @@ _FILL = (
     FROM vigie.signal, generate_series(1, 9) AS e
     """,
     """
+    INSERT INTO vigie.actions (signal_id, action, actor, via, acted_at)
+    SELECT signal_id, action, 'Direction', 'command', bucket_at + step * interval '1 day'
+    FROM vigie.signal, unnest(ARRAY['acknowledge', 'confirm', 'resolve']) WITH ORDINALITY AS done (action, step)
+    ORDER BY bucket_at, signal_id, step
+    """,
+    """
+    INSERT INTO vigie.signal_day
+    SELECT signal_id, bucket + d, greatest(d, 0), 0.3, 0, 2, greatest(d, 0), 11 FROM vigie.signal, generate_series(-42, 14) AS d
+    """,
+    """
     INSERT INTO vigie.ingest
     SELECT load::text, source, now() - load * interval '1 day', 30000, 27000, 1000, 1000, 1000,
            '{"bounce": 1000}', '{"bad_date": 1000}'
@@ -264,7 +274,7 @@ _FILL = (
     """,
 )
 
-_BARE = (
+BARE = (
     "CREATE SCHEMA bare",
     """
     CREATE VIEW bare.spans AS
@@ -337,11 +347,15 @@ _BARE = (
             "rejection",
             "lifecycle",
             "taught",
+            "open_day",
+            "act",
+            "signal_day",
         )
     ),
     f"GRANT USAGE ON SCHEMA bare, vigie TO {READER}",
     f"GRANT SELECT ON ALL TABLES IN SCHEMA bare TO {READER}",
 )
+"""Statements that make, beside the boards' views, the same ones over the tallies as they are."""
 
 
 if __name__ == "__main__":

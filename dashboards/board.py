@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """Marks on every graph. sql: columns time, title and text."""
+    """Marks on every graph. sql: columns time, title and text; timeend, where a mark has a length."""
 
     name: str
     sql: str

@@ -74,6 +74,19 @@ def band(look: Look, sql: str, *, observed: str, low: str, high: str, expected: 
     return panel
 
 
+def crossing(look: Look, sql: str, *, rising: str, bar: str) -> timeseries.Panel:
+    """A line that is known on some days, over a bar that it may cross; the names are the columns'."""
+    panel = series(look, sql)
+    panel.override_by_name(
+        rising,
+        _properties({"custom.spanNulls": True, "custom.showPoints": "always", "color": _fixed(ORANGE)}),
+    )
+    panel.override_by_name(
+        bar, _properties({"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}, "color": _fixed(GREY)})
+    )
+    return panel
+
+
 def measured(look: Look, *queries: tuple[str, str]) -> timeseries.Panel:
     """Prometheus expressions over time, each with its legend."""
     panel = _over_time(_bare(timeseries.Panel(), look).datasource(PROMETHEUS), bars=False)

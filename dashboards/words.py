@@ -61,6 +61,13 @@ STATES = {
     "dismissed": ("écarté", "dismissed"),
     "resolved": ("résolu", "resolved"),
 }
+ACTS = {
+    "acknowledge": ("prend en charge", "acknowledges"),
+    "comment": ("commente", "comments"),
+    "confirm": ("confirme", "confirms"),
+    "dismiss": ("écarte", "dismisses"),
+    "resolve": ("résout", "resolves"),
+}
 
 
 def spelled(column: str, words: dict[str, tuple[str, str]], say: Say) -> str:

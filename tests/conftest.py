@@ -117,7 +117,7 @@ def store(opened_store: "Store", raw: "psycopg.Connection") -> "Store":
     raw.execute("ALTER TABLE vigie.log_head DISABLE TRIGGER log_head_append_only")
     raw.execute(
         "TRUNCATE vigie.run, vigie.perimeter, vigie.signal, vigie.signal_evidence, vigie.tally, vigie.ingest,"
-        " vigie.open_tally, vigie.signal_picture, vigie.alert, vigie.outbox, vigie.actions,"
+        " vigie.open_tally, vigie.signal_picture, vigie.signal_day, vigie.alert, vigie.outbox, vigie.actions,"
         " vigie.subscription, vigie.log_head"
     )
     raw.execute("ALTER TABLE vigie.log_head ENABLE TRIGGER log_head_append_only")

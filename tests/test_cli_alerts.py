@@ -159,6 +159,26 @@ def test_options_are_read_like_a_csv(vigie: Any, tmp_path: Path) -> None:
     assert "no subscription begins with 'ffff'" in vigie("unsubscribe", "ffff", code=9).stderr
 
 
+def check_days(settings: Path, signal_id: str) -> None:
+    """What boards show of it day by day: counts that grow by the minimum, evidence that crosses its bar."""
+    with open_store(None, data=settings.parent / "store") as store:
+        least = store.signals()[0]["min_authors"]
+        days = store.connection.execute(
+            "SELECT at, observed, evidence, threshold FROM vigie_boards.signal_day"
+            " WHERE signal_id = %s ORDER BY at",
+            (signal_id,),
+        ).fetchall()
+        (raised_at,) = store.connection.execute(
+            "SELECT raised_at FROM vigie_boards.signal WHERE signal_id = %s", (signal_id,)
+        ).fetchone() or (None,)
+    counts = [observed for _, observed, _, _ in days if observed]
+    assert counts == sorted(counts)
+    assert counts
+    assert all(count % least == 0 for count in counts)
+    crossed = [at for at, _, evidence, threshold in days if evidence is not None and evidence >= threshold]
+    assert crossed[0] == raised_at
+
+
 def test_a_signal_is_delivered_with_its_picture_and_answered(settings: Path, vigie: Any) -> None:
     vigie("subscribe", "--subscriber", "Direction", "--to", "direction@exemple.test", *PLANTED)
     assert as_json(vigie("deliver", "--json")) == {"sent": 1, "failed": 0, "dead": 0, "withdrawn": 0}
@@ -170,6 +190,7 @@ def test_a_signal_is_delivered_with_its_picture_and_answered(settings: Path, vig
     (sent,) = as_json(vigie("outbox", "--json"))
     raised = sent["signals"][0]["signal_id"]
     assert sent["state"] == "sent"
+    check_days(settings, raised)
     assert sent["message_id"][:8] in vigie("outbox").stdout
     assert as_json(vigie("outbox", "--state", "dead", "--json")) == []
     assert "no message that was given up" in vigie("outbox", "retry", "abc", code=9).stderr

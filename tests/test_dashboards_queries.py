@@ -1,24 +1,30 @@
 """Every query of every board on a real PostgreSQL, as the role that Grafana has."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import product
 from types import ModuleType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
+from connectors.alerts.actions import Actions
 from connectors.contract import Accounting
 from connectors.store import Store
+from connectors.store.exports import read_export
 from dashboards.building import build_boards
 from dashboards.checking import query_faults, run
+from dashboards.desk.pictures import Pictures
+from dashboards.judged_plot import Judged
 from dashboards.macros import TimeRange, expand, queries_of
 from dashboards.rules import rules
 from dashboards.words import KINDS
 
 BOARDS = [board for boards in build_boards().values() for board in boards]
 DURING = TimeRange(datetime(2023, 12, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
-LATER = datetime(2024, 1, 20, tzinfo=UTC)
+LATER = datetime(2024, 1, 20, 9, 41, 7, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def filled(store: Store, made: ModuleType, published_events: ModuleType) -> Stor
             published_events.FIRST + timedelta(days=day),
             channel,
             f"{path}{day}{channel}{number}",
-            (published_events.THEMES[number % (2 if channel == "note" else 3)],) if number % 4 else (),
+            (published_events.THEMES[number % 2 + (channel != "note")],) if number % 4 else (),
             channel == "survey",
             channel == "survey" and number > 7,
         )
@@ -44,7 +50,7 @@ def filled(store: Store, made: ModuleType, published_events: ModuleType) -> Stor
             kind=kind,
             perimeter="e/a/1",
             bucket=date(2024, 1, 20),
-            bucket_at=LATER,
+            bucket_at=LATER.replace(hour=0, minute=0, second=0),
             first_seen=LATER - timedelta(days=3),
             last_seen=LATER,
             status="open",
@@ -79,6 +85,16 @@ def filled(store: Store, made: ModuleType, published_events: ModuleType) -> Stor
     )
     account = Accounting(120, 100, 5, {"bounce": 5}, {"bad_date": 10})
     store.record_ingest("1", LATER, {"survey": account, "mail": account})
+    days = [
+        Judged(
+            LATER.date() - timedelta(days=3 - day), 3.0 * day or None, 0.5, 0.0, 2.0, 4.0 * day, 9.5, day == 3
+        )
+        for day in range(4)
+    ]
+    Pictures(store).keep_days(f"{1:032x}", days)
+    Actions(store).act(
+        f"{1:032x}", "dismiss", actor="Direction Nord", comment="déjà réparé", via="link", now=LATER
+    )
     return store
 
 
@@ -166,6 +182,55 @@ def test_the_reader_sees_views_only_and_changes_nothing(filled: Store, raw: psyc
         for statement in refused:
             with pytest.raises(psycopg.errors.InsufficientPrivilege), raw.transaction():
                 raw.execute(statement.encode())
+
+
+def test_what_people_did_is_told_with_who_and_when(filled: Store) -> None:
+    """On the signal's board and the follow-up's, and each list says how its signals stand."""
+    (signal,) = (board for board in BOARDS if board["uid"] == "vigie-signal-en")
+    (follow_up,) = (board for board in BOARDS if board["uid"] == "vigie-follow-up-en")
+    values = {"signal": f"{1:032x}", "perimeter": "e"}
+
+    def rows_of(board: dict[str, Any], title: str) -> list[dict[str, Any]]:
+        (sql,) = (panel["targets"][0]["rawSql"] for panel in board["panels"] if panel["title"] == title)
+        with filled.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(expand(sql, DURING, values).encode()).fetchall()
+
+    told = {"who": "Direction Nord", "does what": "dismisses", "when": LATER, "comment": "déjà réparé"}
+    (act,) = rows_of(signal, "What was done with it")
+    assert act == {"signal_id": values["signal"], **told}
+    (act,) = rows_of(follow_up, "Who answered")
+    assert act.items() >= told.items()
+    assert rows_of(signal, "The signal")[0]["answer"] == "dismissed"
+    listed = {row["signal_id"]: row["answer"] for row in rows_of(follow_up, "Signals in the range")}
+    assert listed == {
+        f"{number:032x}": "dismissed" if number == 1 else "untouched" for number in range(1, len(KINDS) + 1)
+    }
+    # Of what is no signal any more nothing is told.
+    Actions(filled).act(f"{99:032x}", "confirm", actor="Siège", comment=None, via="link", now=LATER)
+    assert len(rows_of(follow_up, "Who answered")) == 1
+
+
+def test_of_texts_the_day_alone_is_told(filled: Store) -> None:
+    """The time of day is one person's."""
+    told = {
+        (table, column)
+        for table, column in (
+            ("signal", "first_seen"),
+            ("signal", "last_seen"),
+            ("excerpt", "at"),
+            ("signal_growth", "at"),
+            ("signal_day", "at"),
+        )
+        if filled.connection.execute(
+            f"SELECT count(*) > 0 AND bool_and({column} = date_trunc('day', {column}, timezone))"
+            f" FROM vigie_boards.{table}, vigie_boards.rules".encode()
+        ).fetchone()
+        == (True,)
+    }
+    assert len(told) == 5
+    exported = read_export(filled, "signals").to_pylist()
+    zone = ZoneInfo(filled.connection.execute("SELECT timezone FROM vigie_boards.rules").fetchall()[0][0])
+    assert all(row["first_seen"].astimezone(zone).time() == time() for row in exported)
 
 
 def test_no_view_gives_an_author_or_an_event_away(raw: psycopg.Connection, store: Store) -> None:

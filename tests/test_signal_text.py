@@ -48,14 +48,14 @@ def shown(
 
 def test_a_channel_with_too_few_people_leaves_no_gap(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys, terms={"biper": 11.8}, channel="")
-    assert lines[-1] == "2026-03-04 08:30 UTC Lille (customer): Ça bipe."
+    assert lines[-1] == "2026-03-04 Lille (customer): Ça bipe."
     assert "term evidence" in lines
     assert "biper 11.8" in lines
 
 
 def test_a_signal_without_terms_has_no_table_of_terms(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys, terms={}, channel="survey")
-    assert lines[-1] == "2026-03-04 08:30 UTC Lille, survey (customer): Ça bipe."
+    assert lines[-1] == "2026-03-04 Lille, survey (customer): Ça bipe."
     assert "term evidence" not in lines
 
 

@@ -2,7 +2,7 @@
 
 from dashboards.board import HERE, WITHIN, Row, address
 from dashboards.panels import GREEN, GREY, ORANGE, RED, AnyPanel, Column, Look, note, rows
-from dashboards.words import DIMENSIONS, KINDS, STATUSES, Lang, Say, spelled
+from dashboards.words import ACTS, DIMENSIONS, KINDS, STATES, STATUSES, Lang, Say, spelled
 
 SCORE_STEPS = ((None, RED), (0.6, ORANGE), (0.75, GREEN))
 """Of a mean score in [0, 1]."""
@@ -21,6 +21,43 @@ def last_of(view: str) -> str:
     return f"{HERE} AND at = (SELECT max(at) FROM vigie_boards.{view} WHERE {HERE} AND $__timeFilter(at))"
 
 
+def answer_to(signal: str, say: Say) -> str:
+    """SQL: how a signal stands with those who answered it. signal: the view or alias that has its id."""
+    return f"""
+        (SELECT {spelled("state", STATES, say)} FROM vigie_boards.lifecycle AS kept
+         WHERE kept.signal_id = {signal}.signal_id)
+    """
+
+
+def acts(say: Say, lang: Lang, look: Look, where: str, *, named: bool) -> AnyPanel:
+    """What people did with signals, the newest first. named: with the signal and the place of each."""
+    when, who, what, words = (
+        say("le", "when"),
+        say("qui", "who"),
+        say("fait quoi", "does what"),
+        say("commentaire", "comment"),
+    )
+    signal, place = say("signal", "signal"), say("périmètre", "perimeter")
+    beside = f', label AS "{signal}", perimeter_name AS "{place}"' if named else ""
+    return rows(
+        look,
+        f"""
+        SELECT signal_id, at AS "{when}", actor AS "{who}", {spelled("action", ACTS, say)} AS "{what}"{beside},
+               coalesce(comment, '') AS "{words}"
+        FROM vigie_boards.act JOIN vigie_boards.signal USING (signal_id, perimeter)
+        WHERE {where} ORDER BY at DESC, signal_id LIMIT 100
+        """,
+        {
+            "signal_id": Column(hidden=True),
+            when: Column(unit="dateTimeAsLocal", width=160),
+            who: Column(width=180),
+            what: Column(width=130),
+            **({signal: signal_column(say, lang), place: Column(width=150)} if named else {}),
+            words: Column(wraps=True),
+        },
+    )
+
+
 def signal_column(say: Say, lang: Lang) -> Column:
     """What a signal says, with the way to its evidence; the query gives `signal_id` beside."""
     way = address("signal", lang, signal="${__data.fields.signal_id}")
@@ -32,6 +69,7 @@ def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
     raised, place, what = say("levé le", "raised"), say("périmètre", "perimeter"), say("signal", "signal")
     kind, voices, people = say("nature", "kind"), say("voix", "voices"), say("auteurs ≥", "authors ≥")
     strength, status = say("force", "strength"), say("état", "state")
+    answer = say("réponse", "answer")
     return rows(
         look,
         f"""
@@ -40,7 +78,7 @@ def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
                {spelled("coalesce(dimension, '–')", DIMENSIONS, say)} AS "dimension",
                voices AS "{voices}", distinct_authors AS "{people}",
                strongest_evidence / nullif(threshold, 0) AS "{strength}",
-               {spelled("status", STATUSES, say)} AS "{status}"
+               {spelled("status", STATUSES, say)} AS "{status}", {answer_to("signal", say)} AS "{answer}"
         FROM vigie_boards.signal WHERE {WITHIN} AND {where}
         ORDER BY raised_at DESC, evidence DESC LIMIT 100
         """,
@@ -57,6 +95,7 @@ def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
                 width=80, decimals=1, unit="suffix: ×", steps=((None, GREY), (1, ORANGE), (1.5, RED))
             ),
             status: Column(width=80),
+            answer: Column(width=120),
         },
     )
 

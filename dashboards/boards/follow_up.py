@@ -1,13 +1,13 @@
 """Follow-up: from the first text to the signal, who owns it, and what the budget of false alerts allows."""
 
 from dashboards.board import WITHIN, Board, Row, perimeter_variable
-from dashboards.boards._shared import footer, signal_column
+from dashboards.boards._shared import acts, answer_to, footer, signal_column
 from dashboards.panels import GREEN, ORANGE, RED, AnyPanel, Column, Look, bars, number, rows, series
 from dashboards.words import STATES, STATUSES, Lang, Say, speaker, spelled
 
 RAISED = f"{WITHIN} AND $__timeFilter(raised_at)"
 DELAY = "greatest(0, extract(epoch FROM raised_at + interval '1 day' - first_seen))"
-"""SQL: seconds from the first text to the end of the day that raised the signal."""
+"""SQL: seconds from the start of the first text's day to the end of the day that raised the signal."""
 YEARS = """
     ((extract(epoch FROM $__timeTo()::timestamptz - $__timeFrom()::timestamptz) / 31557600)
      * (SELECT nullif(count(*), 0) FROM vigie_boards.perimeter AS place
@@ -29,6 +29,27 @@ def board(lang: Lang) -> Board:
             Row(4, _figures(say)),
             Row(4, _delays(say)),
             Row(9, [(_by_week(say), 10), (_states(say), 7), (_owners(say), 7)]),
+            Row(
+                8,
+                [
+                    (
+                        acts(
+                            say,
+                            lang,
+                            Look(
+                                say("Qui a répondu", "Who answered"),
+                                say(
+                                    "Réponses de la période aux signaux d'ici et d'en dessous, les plus récentes d'abord.",
+                                    "Answers in the range to signals here and below, the newest first.",
+                                ),
+                            ),
+                            f"{WITHIN} AND $__timeFilter(at)",
+                            named=True,
+                        ),
+                        24,
+                    )
+                ],
+            ),
             Row(7, [(_taught(say, lang), 24)]),
             Row(10, [(_open(say, lang), 24)]),
             footer(say),
@@ -55,8 +76,8 @@ def _figures(say: Say) -> list[tuple[AnyPanel, int]]:
                 Look(
                     say("Du premier texte à l'alerte", "From first text to alert"),
                     say(
-                        "Médiane, à la fin du jour de l'alerte.",
-                        "Median, to the end of the day of the alert.",
+                        "Médiane, du début du jour du premier texte à la fin de celui de l'alerte.",
+                        "Median, from the start of the first text's day to the end of that of the alert.",
                     ),
                     unit="s",
                     decimals=1,
@@ -253,6 +274,7 @@ def _open(say: Say, lang: Lang) -> AnyPanel:
         say("fonction", "function"),
     )
     delay, people = say("texte → alerte", "text → alert"), say("auteurs ≥", "authors ≥")
+    answer = say("réponse", "answer")
 
     return rows(
         Look(
@@ -266,7 +288,8 @@ def _open(say: Say, lang: Lang) -> AnyPanel:
         SELECT signal_id, sentence_{lang} AS "{what}", perimeter_name AS "{place}",
                replace(owning_function, '_', ' ') AS "{owner}", distinct_authors AS "{people}",
                {DELAY}::float8 AS "{delay}",
-               greatest(0, extract(epoch FROM (SELECT closed_until FROM vigie_boards.rules) - last_seen))::float8 AS "{age}"
+               greatest(0, extract(epoch FROM (SELECT closed_until FROM vigie_boards.rules) - last_seen))::float8 AS "{age}",
+               {answer_to("signal", say)} AS "{answer}"
         FROM vigie_boards.signal WHERE {RAISED} ORDER BY raised_at DESC, signal_id LIMIT 100
         """,
         {
@@ -277,5 +300,6 @@ def _open(say: Say, lang: Lang) -> AnyPanel:
             people: Column(width=90, decimals=0),
             delay: Column(unit="s", decimals=1, width=130),
             age: Column(unit="s", decimals=1, width=150),
+            answer: Column(width=120),
         },
     )

@@ -26,7 +26,7 @@ def board(lang: Lang) -> Board:
         annotations=[signals_raised(say, lang)],
         rows=[
             Row(4, [(_count(say, kind), 6) for kind in GAPS]),
-            Row(12, [(_themes(say, lang), 14), (_unheard(say, lang), 10)]),
+            Row(12, [(_themes(say, lang), 10), (_unheard(say, lang), 7), (_unsaid(say, lang), 7)]),
             Row(9, [(_silent(say), 12), (_voices(say), 12)]),
             Row(
                 9,
@@ -113,6 +113,24 @@ def _unheard(say: Say, lang: Lang) -> AnyPanel:
         f"""
         SELECT label, customers FROM ({_by_theme(lang)}) AS mentions
         WHERE field IS NULL AND customers IS NOT NULL ORDER BY customers DESC, label LIMIT 12
+        """,
+    )
+
+
+def _unsaid(say: Say, lang: Lang) -> AnyPanel:
+    return bars(
+        Look(
+            say("Dits par le terrain, pas par les clients", "Said by the field, not by customers"),
+            say(
+                "Mentions du terrain, pour les thèmes que les clients ne citent pas assez pour être comptés.",
+                "The field's mentions, of the themes that customers do not mention enough to be counted.",
+            ),
+            decimals=0,
+            low=0,
+        ),
+        f"""
+        SELECT label, field FROM ({_by_theme(lang)}) AS mentions
+        WHERE customers IS NULL AND field IS NOT NULL ORDER BY field DESC, label LIMIT 12
         """,
     )
 

@@ -1,8 +1,21 @@
 """Signal: one of them, what carries it and how it grew."""
 
 from dashboards.board import Board, Row, address, signal_variable
-from dashboards.boards._shared import footer
-from dashboards.panels import BLUE, GREY, ORANGE, AnyPanel, Column, Look, bars, number, rows, series
+from dashboards.boards._shared import acts, answer_to, footer
+from dashboards.panels import (
+    BLUE,
+    GREY,
+    ORANGE,
+    AnyPanel,
+    Column,
+    Look,
+    band,
+    bars,
+    crossing,
+    number,
+    rows,
+    series,
+)
 from dashboards.words import CHANNELS, KINDS, STATUSES, VOICES, Lang, Say, speaker, spelled
 
 THIS = "signal_id = ${signal:sqlstring}"
@@ -21,7 +34,29 @@ def board(lang: Lang) -> Board:
             Row(5, [(_sentence(say, lang), 24)]),
             Row(4, _figures(say)),
             Row(9, [(_growth(say), 12), (_compared(say), 6), (_evidence(say), 6)]),
+            Row(9, [(_course(say), 12), (_accumulating(say), 12)]),
             Row(8, [(_channels(say), 12), (_voices(say), 12)]),
+            Row(
+                6,
+                [
+                    (
+                        acts(
+                            say,
+                            lang,
+                            Look(
+                                say("Ce qu'on en a fait", "What was done with it"),
+                                say(
+                                    "Qui a répondu, quand, et ses mots, caviardés.",
+                                    "Who answered, when, and their words, redacted.",
+                                ),
+                            ),
+                            THIS,
+                            named=False,
+                        ),
+                        24,
+                    )
+                ],
+            ),
             Row(12, [(_excerpts(say), 24)]),
             footer(say),
         ],
@@ -35,6 +70,7 @@ def _sentence(say: Say, lang: Lang) -> AnyPanel:
         say("nature", "kind"),
         say("état", "state"),
     )
+    answer = say("réponse", "answer")
     return rows(
         Look(
             say("Le signal", "The signal"),
@@ -42,7 +78,8 @@ def _sentence(say: Say, lang: Lang) -> AnyPanel:
         ),
         f"""
         SELECT perimeter, sentence_{lang} AS "{what}", perimeter_name AS "{place}",
-               {spelled("kind", KINDS, say)} AS "{kind}", {spelled("status", STATUSES, say)} AS "{status}"
+               {spelled("kind", KINDS, say)} AS "{kind}", {spelled("status", STATUSES, say)} AS "{status}",
+               {answer_to("signal", say)} AS "{answer}"
         FROM vigie_boards.signal WHERE {THIS}
         """,
         {
@@ -57,6 +94,7 @@ def _sentence(say: Say, lang: Lang) -> AnyPanel:
             ),
             kind: Column(width=150),
             status: Column(width=110),
+            answer: Column(width=130),
         },
     )
 
@@ -75,22 +113,22 @@ def _figures(say: Say) -> list[tuple[AnyPanel, int]]:
         ),
         (
             say("Premier texte", "First text"),
-            say("Quand il a commencé.", "When it began."),
-            "dateTimeAsIso",
+            say("Le jour où il a commencé.", "The day it began."),
+            "time:YYYY-MM-DD",
             None,
             "extract(epoch FROM first_seen) * 1000",
         ),
         (
             say("Levé", "Raised"),
-            say("Début du jour où le seuil fut passé.", "Start of the day when it passed the threshold."),
-            "dateTimeAsIso",
+            say("Le jour où le seuil fut passé.", "The day when it passed the threshold."),
+            "time:YYYY-MM-DD",
             None,
             "extract(epoch FROM raised_at) * 1000",
         ),
         (
             say("Dernier texte", "Last text"),
-            say("Le plus récent.", "The newest."),
-            "dateTimeAsIso",
+            say("Le jour du plus récent.", "The day of the newest."),
+            "time:YYYY-MM-DD",
             None,
             "extract(epoch FROM last_seen) * 1000",
         ),
@@ -172,6 +210,56 @@ def _evidence(say: Say) -> AnyPanel:
             AS three (name, value)
         WHERE {THIS}
         """,
+    )
+
+
+def _course(say: Say) -> AnyPanel:
+    observed, expected = say("observé", "observed"), say("attendu", "expected")
+    low, high = say("bas", "low"), say("haut", "high")
+    return band(
+        Look(
+            say("Observé contre attendu, jour après jour", "Observed against expected, day by day"),
+            say(
+                "Dans l'unité de sa nature, les nombres depuis le début de l'épisode et par paliers du minimum. Bande : "
+                "l'ordinaire. Les jours où trop peu de personnes parlent restent vides. Connu une fois l'alerte envoyée "
+                "avec son image.",
+                "In the unit of its kind, counts since the episode began and in steps of the minimum. Band: the "
+                "ordinary. Days on which too few people speak stay empty. Known once the alert was sent with its "
+                "picture.",
+            ),
+        ),
+        f"""
+        SELECT at AS time, observed AS "{observed}", expected AS "{expected}", low AS "{low}", high AS "{high}"
+        FROM vigie_boards.signal_day WHERE {THIS} ORDER BY at
+        """,
+        observed=observed,
+        low=low,
+        high=high,
+        expected=expected,
+    )
+
+
+def _accumulating(say: Say) -> AnyPanel:
+    evidence, bar = say("preuve", "evidence"), say("seuil", "threshold")
+    return crossing(
+        Look(
+            say("La preuve qui s'accumule", "Evidence as it accumulates"),
+            say(
+                "Logarithme népérien, et le seuil qu'il passe à l'alerte ; sur les jours qui peuvent se dire. Connu une "
+                "fois l'alerte envoyée avec son image.",
+                "Natural logarithm, and the threshold that it passes at the alert; on the days that may be told. Known "
+                "once the alert was sent with its picture.",
+            ),
+            unit="none",
+            decimals=1,
+            low=0,
+        ),
+        f"""
+        SELECT at AS time, evidence AS "{evidence}", threshold AS "{bar}"
+        FROM vigie_boards.signal_day WHERE {THIS} ORDER BY at
+        """,
+        rising=evidence,
+        bar=bar,
     )
 
 

@@ -44,18 +44,27 @@ def board(lang: Lang) -> Board:
                 ],
             ),
             Row(8, [(_daily(say), 9), (open_days(say), 6), (_channels(say), 9)]),
-            Row(8, [(_open_by_dimension(say), 6), (_moods(say), 10), (_freshness(say), 8)]),
+            Row(
+                8,
+                [
+                    (_open_by_place(say), 6),
+                    (_open_by_dimension(say), 5),
+                    (_moods(say), 7),
+                    (_freshness(say), 6),
+                ],
+            ),
             footer(say),
         ],
     )
 
 
 def signals_raised(say: Say, lang: Lang) -> Annotation:
-    """Marks where signals of the perimeter were raised."""
+    """Marks from where signals of the perimeter and below began to where they were raised."""
     return Annotation(
         say("Signaux", "Signals"),
         f"""
-        SELECT raised_at AS time, perimeter_name AS title, sentence_{lang} AS text, kind AS tags
+        SELECT least(first_seen, raised_at) AS time, raised_at + interval '1 day' AS timeend,
+               perimeter_name AS title, sentence_{lang} AS text, kind AS tags
         FROM vigie_boards.signal WHERE {WITHIN} AND $__timeFilter(raised_at) ORDER BY raised_at
         """,
         "orange",
@@ -199,6 +208,25 @@ def _channels(say: Say) -> AnyPanel:
         FROM vigie_boards.channel_volume WHERE {last_of("channel_volume")} ORDER BY texts DESC
         """,
         {departs: Column(unit="percentunit", decimals=0, steps=((None, RED), (-0.01, GREEN), (0.01, RED)))},
+    )
+
+
+def _open_by_place(say: Say) -> AnyPanel:
+    return bars(
+        Look(
+            say("Signaux ouverts par périmètre", "Open signals by perimeter"),
+            say(
+                "Ceux d'un périmètre lui-même ; la liste a tous ceux d'en dessous.",
+                "Those of a perimeter itself; the list has all of those below.",
+            ),
+            decimals=0,
+            low=0,
+        ),
+        f"""
+        SELECT perimeter_name AS name, count(*) AS signals
+        FROM vigie_boards.signal WHERE {WITHIN} AND status = 'open' AND {DIMENSION}
+        GROUP BY perimeter, perimeter_name ORDER BY 2 DESC, 1 LIMIT 12
+        """,
     )
 
 

@@ -1,9 +1,10 @@
-"""The pictures of signals, kept in the store: drawing one takes reading the log again."""
+"""The pictures of signals, and the days they show, in the store: drawing one takes reading the log again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.store import Store
+from dashboards.judged_plot import Judged
 
 
 def shows(signal: Mapping[str, Any]) -> str:
@@ -45,6 +46,29 @@ class Pictures:
                 " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (signal_id, lang) DO UPDATE"
                 " SET shows = excluded.shows, svg = excluded.svg, compact = excluded.compact",
                 (signal["signal_id"], lang, shows(signal), whole, compact),
+            )
+
+    def keep_days(self, signal_id: str, days: Sequence[Judged]) -> None:
+        """Keep the days that a signal's picture shows, in the unit of its kind, in place of earlier ones."""
+        with self._store.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute("DELETE FROM vigie.signal_day WHERE signal_id = %s", (signal_id,))
+            cursor.executemany(
+                "INSERT INTO vigie.signal_day"
+                " (signal_id, day, observed, expected, low, high, evidence, threshold)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        signal_id,
+                        one.day,
+                        one.observed,
+                        one.expected,
+                        one.low,
+                        one.high,
+                        one.evidence,
+                        one.threshold,
+                    )
+                    for one in days
+                ],
             )
 
     def _one(self, column: str, signal_id: str, lang: str) -> str | None:

@@ -15,7 +15,7 @@ from connectors.store import Store
 from dashboards.desk.compose import Composer
 from dashboards.desk.pictures import Pictures
 from dashboards.desk.shown import Organisation
-from pipelines.cli.explain_plot import AFTER, draw, draw_compact
+from pipelines.cli.explain_plot import AFTER, draw, draw_compact, judged
 from pipelines.cli.options import Lang
 from pipelines.cli.signal_text import name_of
 from pipelines.subscribing import Known
@@ -90,6 +90,9 @@ class Alerting:
             # Alerts do not wait for pictures.
             self._say(f"no pictures: {error}")
             return
+        for signal_id, one in told.items():
+            keeper.keep_days(signal_id, judged(one))
+        # After their days: killed between, the pictures are still missing, and both are made again.
         for signal_id, lang in missing:
             if signal_id in told:
                 one, tongue = told[signal_id], Lang(lang)

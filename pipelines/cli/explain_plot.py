@@ -51,7 +51,7 @@ def draw(why: "Why", lang: Lang) -> str:
         baseline=words.baseline.format(first=f"{first:%d/%m/%Y}", last=f"{learned_until:%d/%m/%Y}"),
     )
     return evidence_plot(
-        _judged(why, BEFORE),
+        judged(why, BEFORE, units=True),
         titles,
         raised=grounds.raised,
         learned_until=learned_until,
@@ -68,7 +68,7 @@ def draw_compact(why: "Why", lang: Lang) -> str:
 
     grounds = why.grounds
     return compact_plot(
-        _judged(why, COMPACT_BEFORE),
+        judged(why, COMPACT_BEFORE, units=True),
         title=UNITS[lang.value][grounds.kind],
         alert=_WORDS[lang].alert.format(raised=f"{grounds.raised:%d/%m}"),
         raised=grounds.raised,
@@ -78,13 +78,15 @@ def draw_compact(why: "Why", lang: Lang) -> str:
     )
 
 
-def _judged(why: "Why", before: int) -> "list[Judged]":
-    """The days that a picture shows, in its units. before: of them before the episode."""
+def judged(why: "Why", before: int = BEFORE, *, units: bool = False) -> "list[Judged]":
+    """The days that a picture shows. before: of them before the episode. units: as pictures and sentences
+    tell values, scores out of ten for one; else as signals hold them.
+    """
     from dashboards.evidence_words import SHOWN_TIMES
     from dashboards.judged_plot import Judged
 
     grounds = why.grounds
-    times = SHOWN_TIMES.get(grounds.kind, 1.0)
+    times = SHOWN_TIMES.get(grounds.kind, 1.0) if units else 1.0
     first, last = grounds.since - timedelta(days=before), grounds.raised + timedelta(days=AFTER)
     return [
         Judged(

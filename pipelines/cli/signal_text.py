@@ -73,7 +73,7 @@ def print_signal(
     for item in evidence[-EXCERPTS:]:
         # A channel with too few people is not told.
         where = ", ".join(filter(None, (name_of(item["perimeter"], names), item["channel"])))
-        typer.echo(f"{minute(item['occurred_at'])}  {where} ({item['voice']}): {shown(item['excerpt'])}")
+        typer.echo(f"{item['occurred_at']:%Y-%m-%d}  {where} ({item['voice']}): {shown(item['excerpt'])}")
     if len(evidence) > EXCERPTS:
         notice(f"the last {EXCERPTS} excerpts of {len(evidence)}; --json gives all")
     for done in actions:
@@ -100,7 +100,7 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
             f"at least {row['distinct_authors']}; on that day {observed_text(row)}, "
             f"{row['expected']:.2g} expected",
         ),
-        ("seen", f"{minute(row['first_seen'])} to {minute(row['last_seen'])}"),
+        ("seen", f"{row['first_seen']:%Y-%m-%d} to {row['last_seen']:%Y-%m-%d}"),
         ("evidence", f"{row['evidence']:.1f}, threshold {explanation['threshold']:.1f} (natural logarithms)"),
         ("channels", counts_text(row["channels"], row["min_authors"])),
         ("voices", counts_text(row["voices"], row["min_authors"])),
