@@ -118,23 +118,39 @@ def test_growth_alerts_again_at_each_doubling_of_what_was_told(alerts: ModuleTyp
     for people in (7, 8, 13, 14, 27, 28, 20, 60):
         for made in decided([alerts.row(distinct_authors=people)], [one], alerts.NOW, told=told):
             steps.append((people, made.step))
-            told[made.address_id, made.signal_id] = Told(made.step, made.people)
+            told[made.address_id, made.signal_id] = Told(made.step, made.people, made.people)
     assert steps == [(7, 0), (14, 1), (28, 2), (60, 3)]
 
 
 def test_a_dismissed_signal_is_not_told_again(alerts: ModuleType, one: Subscribed) -> None:
     grown = alerts.row(distinct_authors=70)
-    told = {("a", grown["signal_id"]): Told(0, 7)}
+    told = {("a", grown["signal_id"]): Told(0, 7, 7)}
     assert decided([grown], [one], alerts.NOW, told=told)
     assert not decided([grown], [one], alerts.NOW, told=told, dismissed=frozenset({grown["signal_id"]}))
 
 
 def test_a_wider_signal_is_told_only_a_step_beyond_its_parts(alerts: ModuleType, one: Subscribed) -> None:
     part = alerts.row(2, status="merged", explanation={"part_of": f"{1:032x}"})
-    told = {("a", part["signal_id"]): Told(0, 7)}
+    told = {("a", part["signal_id"]): Told(0, 7, 7)}
     for people, expected in ((13, 0), (14, 1)):
         whole = alerts.row(1, perimeter=alerts.NORD, distinct_authors=people)
         assert len(decided([whole, part], [one], alerts.NOW, told=told)) == expected
+
+
+def test_a_wider_signal_is_told_where_no_message_on_its_parts_left(
+    alerts: ModuleType, one: Subscribed
+) -> None:
+    """Decided on at night or for Monday's digest, and part of a wider signal before the message left."""
+    part = alerts.row(2, status="merged", explanation={"part_of": f"{1:032x}"})
+    whole = alerts.row(1, perimeter=alerts.NORD, distinct_authors=9)
+    waits = {("a", part["signal_id"]): Told(0, 7, None)}
+    (made,) = decided([whole, part], [one], alerts.NOW, told=waits)
+    assert (made.signal_id, made.step) == (whole["signal_id"], 0)
+    # Of two steps the first left: it told of seven.
+    for told, expected in ((Told(1, 14, 7), 0), (Told(1, 14, 4), 1), (Told(0, 0, 0), 1)):
+        assert (
+            len(decided([whole, part], [one], alerts.NOW, told={("a", part["signal_id"]): told})) == expected
+        )
 
 
 def test_an_address_is_told_once_by_the_subscription_that_wants_it_soonest(alerts: ModuleType) -> None:
@@ -171,7 +187,7 @@ def test_deciding_again_decides_nothing_and_the_cap_is_kept(
     signals = [alerts.row(number, distinct_authors=count) for number, count in enumerate(people)]
     them = [subscribed(alerts, number, f"a{number % 2}", weekly_cap=cap) for number, cap in enumerate(caps)]
     made = decided(signals, them, alerts.NOW, sent={"a0": sent})
-    told = {(one.address_id, one.signal_id): Told(one.step, one.people) for one in made}
+    told = {(one.address_id, one.signal_id): Told(one.step, one.people, one.people) for one in made}
     assert not decided(signals, them, alerts.NOW, told=told)
     assert len({one.message_id for one in made}) == len(made)
     shown = sum(count >= 3 for count in people)

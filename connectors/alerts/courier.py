@@ -9,6 +9,7 @@ from connectors.alerts.actions import Actions
 from connectors.alerts.envelope import Envelope, UndeliveredError
 from connectors.alerts.outbox import MOST_ATTEMPTS, Message, Outbox
 from connectors.alerts.plan import decide, digests_due
+from connectors.alerts.schedule import leaves_at
 from connectors.alerts.subscription import EMAIL
 from connectors.alerts.subscriptions import Kept, Subscriptions
 from connectors.store import Store
@@ -78,8 +79,15 @@ class Courier:
             self.outbox.write_digest(digest, now=now)
 
     def due(self) -> list[Message]:
-        """The messages to attempt now."""
-        return self.outbox.due(self._now())
+        """The messages to attempt now: none in its subscriber's quiet hours, a digest or a second attempt
+        neither.
+        """
+        now = self._now()
+        return [message for message in self.outbox.due(now) if not self._is_quiet(message, now)]
+
+    def _is_quiet(self, message: Message, now: datetime) -> bool:
+        kept = self._subscriptions.get(message.subscription_id)
+        return kept is not None and leaves_at(kept.subscription, now) > now
 
     def deliver(self, compose: Compose) -> Delivered:
         """Attempt every message that is due, each once."""

@@ -67,11 +67,10 @@ class Outbox:
 
     def told(self) -> dict[tuple[str, str], Told]:
         """The last alert of each signal to each address."""
-        rows = self._rows(
-            "SELECT DISTINCT ON (address_id, signal_id) address_id, signal_id, step, people FROM vigie.alert"
-            " ORDER BY address_id, signal_id, step DESC"
-        )
-        return {(row["address_id"], row["signal_id"]): Told(row["step"], row["people"]) for row in rows}
+        return {
+            (row["address_id"], row["signal_id"]): Told(row["step"], row["people"], row["reached"])
+            for row in self._rows(_TOLD)
+        }
 
     def sent_since(self, now: datetime) -> dict[str, int]:
         """Alerts that were not held in the last week, by address."""
@@ -174,11 +173,19 @@ class Outbox:
 
 
 def _message(row: Mapping[str, Any]) -> Message:
-    signals = tuple((one["signal_id"], one["step"]) for one in row["signals"])
+    # A signal that grew while it waited for a digest is held at several steps, and told of once.
+    last = {one["signal_id"]: one["step"] for one in sorted(row["signals"], key=lambda one: int(one["step"]))}
+    signals = tuple((one, last[one]) for one in dict.fromkeys(one["signal_id"] for one in row["signals"]))
     capped = frozenset(one["signal_id"] for one in row["signals"] if one["held"] == "cap")
     return Message(row["message_id"], row["subscription_id"], row["kind"], row["attempts"], signals, capped)
 
 
+_TOLD = """
+SELECT DISTINCT ON (address_id, signal_id) address_id, signal_id, step, people,
+       max(people) FILTER (WHERE state = 'sent') OVER (PARTITION BY address_id, signal_id) AS reached
+FROM vigie.alert LEFT JOIN vigie.outbox USING (message_id)
+ORDER BY address_id, signal_id, step DESC
+"""
 _WRITE_ALERT_MESSAGE = """
 INSERT INTO vigie.outbox (message_id, subscription_id, kind, written_at, due_at, next_attempt_at)
 VALUES (%(message)s, %(subscription)s, 'alert', %(now)s, %(due)s, %(due)s)

@@ -30,10 +30,11 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The last alert of a signal to an address."""
+    """The last alert of a signal to an address. reached: people told of by messages that left, or None."""
 
     step: int
     people: int
+    reached: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def decide(
     signals: rows of the store. told: by address and signal. dismissed: ids; they are not told again however
     they grow. sent: alerts of the last WEEK by address, those held not counted. An address is told once of a
     signal, whatever the number of its subscriptions; those that want it at once come first. A signal that
-    others became part of is told where it is a step beyond what was told of those.
+    others became part of is told where it is a step beyond what was told of those by messages that left, for
+    of a part none leaves any more.
     """
     ranked = sorted(subscribed, key=lambda one: (one.subscription.rhythm != "immediate", one.id))
     room = dict(sent)
@@ -108,9 +110,7 @@ def decide(
     for signal in sorted(live, key=lambda row: (-row["evidence"], row["signal_id"])):
         for one in ranked:
             key = one.address_id, signal["signal_id"]
-            of_parts = [
-                told[one.address_id, part] for part in parts.get(key[1], ()) if (one.address_id, part) in told
-            ]
+            of_parts = [told.get((one.address_id, part)) for part in parts.get(key[1], ())]
             step = _step(signal, told.get(key), of_parts, dismissed)
             if key in decisions or step is None or not _concerns(signal, one):
                 continue
@@ -165,11 +165,14 @@ def _parts(signals: Iterable[Row]) -> dict[str, list[str]]:
     return parts
 
 
-def _step(signal: Row, told: Told | None, of_parts: Sequence[Told], dismissed: frozenset[str]) -> int | None:
+def _step(
+    signal: Row, told: Told | None, of_parts: Sequence[Told | None], dismissed: frozenset[str]
+) -> int | None:
     """The step to tell of; None where nothing is new. of_parts: what was told of signals now part of it."""
     if signal["signal_id"] in dismissed:
         return None
-    before = max((one.people for one in (told, *of_parts) if one is not None), default=None)
+    heard = [one.reached for one in of_parts if one is not None and one.reached is not None]
+    before = max([*heard, *([told.people] if told else [])], default=None)
     if before is not None and signal["distinct_authors"] < STEP * max(before, 1):
         return None
     return told.step + 1 if told else 0
