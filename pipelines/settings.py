@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.alerts.envelope import UndeliveredError, sender_of
 from connectors.errors import SettingsError, StoreError
 from connectors.files import at_home
 from connectors.source_settings import Model, Slug, SourceSettings, Span, Step, Zone, matching
@@ -51,6 +52,15 @@ def _without(fault: str | None, value: _T) -> _T:
     """The value, if nothing is wrong with it."""
     if fault is not None:
         raise ValueError(fault)
+    return value
+
+
+def _check_sender(value: str) -> str:
+    """Accept what mails can come from."""
+    try:
+        sender_of(value)
+    except UndeliveredError:
+        raise ValueError(_SENDER) from None
     return value
 
 
@@ -181,7 +191,9 @@ class Alerts(Model):
 
     url: Annotated[str, matching(r"https?://[^\s/?#]+(/[^\s?#]*)?", _URL)] = "http://127.0.0.1:8321"
     """Where `vigie serve` is reached from outside; the links in messages begin with it."""
-    sender: Annotated[str, matching(r"[^@\r\n]*[^@\s<]@[A-Za-z0-9.-]+>?", _SENDER)] = "vigie@localhost"
+    sender: Annotated[
+        str, matching(r"[^@\r\n]*[^@\s<]@[A-Za-z0-9.-]+>?", _SENDER), AfterValidator(_check_sender)
+    ] = "vigie@localhost"
     smtp_host: str = ""
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"

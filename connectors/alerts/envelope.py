@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -60,16 +61,34 @@ class Envelope:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+def recipient(to: str) -> Address:
+    """An e-mail address as mails bear it. Raises UndeliveredError, without the address, where none can."""
+    try:
+        return Address(addr_spec=to)
+    except (MessageError, ValueError):
+        raise UndeliveredError("no mail can bear the recipient's address", permanent=True) from None
+
+
+def sender_of(written: str) -> Address:
+    """The address, with a name or without, that mails come from. Raises UndeliveredError where none can."""
+    name, address = parseaddr(written)
+    try:
+        return Address(name, addr_spec=address)
+    except (MessageError, ValueError, IndexError):
+        raise UndeliveredError("no mail can bear the address alerts.sender", permanent=False) from None
+
+
 def as_mail(envelope: Envelope, *, sender: str, to: str, at: datetime) -> EmailMessage:
     """The mail of an envelope: text and HTML with its pictures, and what RFC 8058 asks for to unsubscribe.
 
-    sender: an address, with a name or without: `Vigie <vigie@exemple.fr>`. at: aware.
+    sender: an address, with a name or without: `Vigie <vigie@exemple.fr>`. at: aware. Raises UndeliveredError
+    where no mail can bear the addresses.
     """
-    name, address = parseaddr(sender)
-    domain = address.rpartition("@")[2]
+    origin = sender_of(sender)
+    domain = origin.domain
     mail = EmailMessage(policy=MAIL)
-    mail["From"] = Address(name, addr_spec=address)
-    mail["To"] = Address(addr_spec=to)
+    mail["From"] = origin
+    mail["To"] = recipient(to)
     mail["Subject"] = envelope.subject
     mail["Date"] = format_datetime(at)
     mail["Message-ID"] = f"<{envelope.message_id}@{domain}>"

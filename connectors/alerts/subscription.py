@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from pydantic import BeforeValidator, Field, model_validator
 
+from connectors.alerts.envelope import UndeliveredError, recipient
 from connectors.errors import AlertError
 from connectors.secret import Secret
 from connectors.source_settings import Model, Zone, matching
@@ -51,6 +52,11 @@ def check_destination(value: object) -> object:
     """Accept an e-mail address or a URL; what is refused is not quoted, it may hold a token."""
     if not isinstance(value, str) or not (_ADDRESS.fullmatch(value) or _URL.fullmatch(value)):
         raise ValueError(_TO)
+    if not _URL.fullmatch(value):
+        try:
+            recipient(value)
+        except UndeliveredError:
+            raise ValueError(_TO) from None
     return value
 
 
