@@ -22,12 +22,13 @@ class Post:
         self.clock = alerts.Clock()
         self.told: list[Sequence[tuple[str, int]]] = []
         self.listed: list[Sequence[tuple[str, int]]] = []
+        self.followed: list[int] = []
         self.down = False
         self._store, self._alerts, self._made = store, alerts, made
-        self._subscriptions = Subscriptions(store, alerts.SEALER)
+        self.subscriptions = Subscriptions(store, alerts.SEALER)
         self._courier = Courier(
             store,
-            self._subscriptions,
+            self.subscriptions,
             mail=self,
             notifier=self,
             min_authors=3,
@@ -41,8 +42,9 @@ class Post:
             raise UndeliveredError("down", permanent=False)
         self.told.append([(signal, int(step)) for signal, step in envelope.facts.items()])
 
-    def subscribe(self, **wishes: Any) -> None:
-        self._subscriptions.subscribe([self._alerts.subscription(**wishes)], now=self.clock())
+    def subscribe(self, **wishes: Any) -> str:
+        (made,) = self.subscriptions.subscribe([self._alerts.subscription(**wishes)], now=self.clock())
+        return made
 
     def signals(self, *signals: dict[str, Any]) -> None:
         self._alerts.fill(self._store, self._made, *signals)
@@ -55,6 +57,7 @@ class Post:
     def _compose(self, message: Message, _: Kept) -> Envelope | None:
         """As the desk does: nothing is worded of a signal that became part of another."""
         self.listed.append(message.signals)
+        self.followed.append(len(message.earlier))
         rows = {signal: self._store.signal(signal) for signal, _ in message.signals}
         live = {
             signal: str(step)
@@ -126,3 +129,36 @@ def test_what_becomes_part_of_a_wider_signal_before_its_message_left_is_told_as_
     # Told of nine now, and of what they are part of nothing any more.
     post.clock.pass_by(days=1)
     assert post.round() == {}
+
+
+@pytest.mark.parametrize("wishes", [{"quiet_from": "09:00", "quiet_until": "12:00"}, {"weekly_cap": 1}])
+def test_what_waited_for_a_subscription_that_ended_is_told_by_another_of_the_address(
+    post: Post, alerts: ModuleType, made: ModuleType, wishes: dict[str, Any]
+) -> None:
+    """The second of two signals, where the cap holds it; both, where they wait for the end of quiet hours."""
+    ending = post.subscribe(perimeters=(alerts.LILLE,), **wishes)
+    post.subscribe(rhythm="daily", digest_at="08:00")
+    post.signals(alerts.told_of(made, 1, evidence=20.0), alerts.told_of(made, 2))
+    before = post.round()
+    assert post.subscriptions.end(ending, now=post.clock())
+    post.clock.pass_by(hours=3)
+    post.round()
+    post.clock.pass_by(days=1)
+    assert post.round() == {"sent": 1}
+    told = [signal for several in post.told for signal, _ in several]
+    assert sorted(told) == [LILLE, LENS]
+    assert before == ({} if "quiet_from" in wishes else {"sent": 1})
+    assert post.round() == {}
+
+
+def test_a_message_follows_those_that_left(post: Post, alerts: ModuleType, made: ModuleType) -> None:
+    post.subscribe()
+    for people in (4, 8, 16):
+        post.signals(alerts.told_of(made, 1, distinct_authors=people))
+        post.down = people == 8
+        post.round()
+    assert post.followed == [0, 1, 1]
+    post.down = False
+    post.clock.pass_by(minutes=1)
+    assert post.round() == {"sent": 1}
+    assert post.listed[-1] == ((LILLE, 1),)

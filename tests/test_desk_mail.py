@@ -14,7 +14,6 @@ import pytest
 from connectors.alerts.envelope import Envelope, as_mail
 from connectors.alerts.links import Links
 from connectors.alerts.outbox import Message
-from connectors.alerts.plan import message_id
 from connectors.alerts.subscriptions import Kept, Subscriptions
 from connectors.store import Store
 from dashboards.compact_plot import compact_plot
@@ -75,7 +74,12 @@ class Desk:
         return kept
 
     def compose(
-        self, kept: Kept, *numbers: int, step: int = 0, capped: tuple[int, ...] = ()
+        self,
+        kept: Kept,
+        *numbers: int,
+        step: int = 0,
+        capped: tuple[int, ...] = (),
+        earlier: tuple[str, ...] = (),
     ) -> Envelope | None:
         message = Message(
             id="ab" * 16,
@@ -84,6 +88,7 @@ class Desk:
             attempts=0,
             signals=tuple((f"{number:032x}", step) for number in numbers),
             capped=frozenset(f"{number:032x}" for number in capped),
+            earlier=earlier,
         )
         composer = Composer(self.store, self.links, self.organisation, link_days=60)
         return composer.compose(message, kept)
@@ -171,14 +176,19 @@ def test_an_alert_says_what_why_and_what_to_do(desk: Desk, made: ModuleType, ale
 def test_growth_follows_the_messages_before_it(desk: Desk, made: ModuleType, alerts: ModuleType) -> None:
     alerts.fill(desk.store, made, alerts.told_of(made, distinct_authors=28))
     kept = desk.subscribe(lang="en")
-    sent = some(desk.compose(kept, 1, step=2))
+    earlier = ("cd" * 16, "ef" * 16)
+    sent = some(desk.compose(kept, 1, step=2, earlier=earlier))
     assert sent.subject == "lille-2: badge refusé is growing (at least 28 people)"
     assert "at least doubled" in sent.text
-    earlier = [message_id("alert", kept.address_id, f"{1:032x}", str(step)) for step in (0, 1)]
-    assert list(sent.follows) == earlier
+    assert sent.follows == earlier
     mail = as_mail(sent, sender="v@exemple.test", to="n@exemple.test", at=alerts.NOW)
     assert mail["References"] == " ".join(f"<{one}@exemple.test>" for one in earlier)
     assert mail["In-Reply-To"] == f"<{earlier[1]}@exemple.test>"
+    # Where the messages of earlier steps never left, nothing grew for its reader.
+    first = some(desk.compose(kept, 1, step=2))
+    assert first.subject == "lille-2: badge refusé (at least 28 people)"
+    assert "doubled" not in first.text
+    assert first.follows == ()
 
 
 def test_a_digest_lists_what_was_held_back_and_what_is_new(

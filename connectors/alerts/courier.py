@@ -7,7 +7,7 @@ from typing import Protocol
 
 from connectors.alerts.actions import Actions
 from connectors.alerts.envelope import Envelope, UndeliveredError
-from connectors.alerts.outbox import MOST_ATTEMPTS, Message, Outbox
+from connectors.alerts.outbox import ENDED, MOST_ATTEMPTS, Message, Outbox
 from connectors.alerts.plan import decide, digests_due
 from connectors.alerts.schedule import leaves_at
 from connectors.alerts.subscription import EMAIL
@@ -99,7 +99,7 @@ class Courier:
                 self.outbox.settle(message, "dead", problem="the last attempt did not end", now=self._now())
                 done.dead += 1
             elif kept is None or kept.ended_at is not None:
-                self.outbox.settle(message, "withdrawn", problem="the subscription ended", now=self._now())
+                self.outbox.settle(message, "withdrawn", problem=ENDED, now=self._now())
                 done.withdrawn += 1
             else:
                 self._attempt(message, kept, compose, done)

@@ -20,6 +20,8 @@ from connectors.store import Store
 MOST_ATTEMPTS = 8
 """After so many a message is a dead letter."""
 _FIRST_DELAY, _LONGEST_DELAY, _GROWTH = timedelta(minutes=1), timedelta(hours=6), 4
+ENDED = "the subscription ended"
+"""Why what waits for a subscription that ended is withdrawn."""
 _LOCK = int.from_bytes(b"vigieOUT", "big", signed=True)
 
 End = Literal["sent", "dead", "withdrawn"]
@@ -27,7 +29,10 @@ End = Literal["sent", "dead", "withdrawn"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that is due. signals: ids with their steps, those held by the cap among them in `capped`."""
+    """A message that is due. signals: ids with their steps, those held by the cap among them in `capped`.
+
+    earlier: ids of the messages that left before to the same address on the same signals, in order of steps.
+    """
 
     id: str
     subscription_id: str
@@ -35,6 +40,7 @@ class Message:
     attempts: int
     signals: tuple[tuple[str, int], ...]
     capped: frozenset[str]
+    earlier: tuple[str, ...] = ()
 
 
 def delay_after(attempt: int) -> timedelta:
@@ -66,10 +72,13 @@ class Outbox:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
     def told(self) -> dict[tuple[str, str], Told]:
-        """The last alert of each signal to each address."""
+        """The last alert of each signal to each address.
+
+        What waited for a subscription that ended was told to nobody: another of the address may want it.
+        """
         return {
             (row["address_id"], row["signal_id"]): Told(row["step"], row["people"], row["reached"])
-            for row in self._rows(_TOLD)
+            for row in self._rows(_TOLD, {"ended": ENDED})
         }
 
     def sent_since(self, now: datetime) -> dict[str, int]:
@@ -177,14 +186,25 @@ def _message(row: Mapping[str, Any]) -> Message:
     last = {one["signal_id"]: one["step"] for one in sorted(row["signals"], key=lambda one: int(one["step"]))}
     signals = tuple((one, last[one]) for one in dict.fromkeys(one["signal_id"] for one in row["signals"]))
     capped = frozenset(one["signal_id"] for one in row["signals"] if one["held"] == "cap")
-    return Message(row["message_id"], row["subscription_id"], row["kind"], row["attempts"], signals, capped)
+    return Message(
+        row["message_id"],
+        row["subscription_id"],
+        row["kind"],
+        row["attempts"],
+        signals,
+        capped,
+        tuple(row["earlier"]),
+    )
 
 
 _TOLD = """
-SELECT DISTINCT ON (address_id, signal_id) address_id, signal_id, step, people,
-       max(people) FILTER (WHERE state = 'sent') OVER (PARTITION BY address_id, signal_id) AS reached
-FROM vigie.alert LEFT JOIN vigie.outbox USING (message_id)
-ORDER BY address_id, signal_id, step DESC
+SELECT alert.address_id, signal_id, max(step) AS step, max(people) FILTER (WHERE state = 'sent') AS reached,
+       max(people) FILTER (
+           WHERE state = 'sent'
+              OR ended_at IS NULL AND (state IS DISTINCT FROM 'withdrawn' OR problem <> %(ended)s)
+       ) AS people
+FROM vigie.alert JOIN vigie.subscription USING (subscription_id) LEFT JOIN vigie.outbox USING (message_id)
+GROUP BY alert.address_id, signal_id
 """
 _WRITE_ALERT_MESSAGE = """
 INSERT INTO vigie.outbox (message_id, subscription_id, kind, written_at, due_at, next_attempt_at)
@@ -214,7 +234,16 @@ SELECT outbox.*, (
 ) AS signals
 FROM vigie.outbox
 """
-_DUE = _WITH_SIGNALS + (
-    "WHERE state = 'due' AND next_attempt_at <= %(now)s ORDER BY next_attempt_at, message_id"
-)
+_DUE = f"""
+SELECT listed.*, ARRAY(
+    SELECT gone.message_id
+    FROM vigie.alert AS mine
+    JOIN vigie.alert AS before USING (address_id, signal_id)
+    JOIN vigie.outbox AS gone ON gone.message_id = before.message_id
+    WHERE mine.message_id = listed.message_id AND before.step < mine.step AND gone.state = 'sent'
+    ORDER BY before.step, gone.message_id
+) AS earlier
+FROM ({_WITH_SIGNALS}) AS listed
+WHERE state = 'due' AND next_attempt_at <= %(now)s ORDER BY next_attempt_at, message_id
+"""
 _ALL = _WITH_SIGNALS + ("WHERE %(state)s::text IS NULL OR state = %(state)s ORDER BY written_at, message_id")

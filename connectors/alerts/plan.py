@@ -30,10 +30,13 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The last alert of a signal to an address. reached: people told of by messages that left, or None."""
+    """The last alert of a signal to an address. reached: people told of by messages that left, or None.
+
+    people: those that messages told of which left, or wait to leave; None of none.
+    """
 
     step: int
-    people: int
+    people: int | None
     reached: int | None
 
 
@@ -171,8 +174,8 @@ def _step(
     """The step to tell of; None where nothing is new. of_parts: what was told of signals now part of it."""
     if signal["signal_id"] in dismissed:
         return None
-    heard = [one.reached for one in of_parts if one is not None and one.reached is not None]
-    before = max([*heard, *([told.people] if told else [])], default=None)
+    heard = [told.people if told else None, *(one.reached for one in of_parts if one is not None)]
+    before = max((people for people in heard if people is not None), default=None)
     if before is not None and signal["distinct_authors"] < STEP * max(before, 1):
         return None
     return told.step + 1 if told else 0

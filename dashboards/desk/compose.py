@@ -9,7 +9,6 @@ from connectors.alerts.actions import ACTIONS, Actions
 from connectors.alerts.envelope import Envelope
 from connectors.alerts.links import Links
 from connectors.alerts.outbox import Message
-from connectors.alerts.plan import message_id
 from connectors.alerts.subscription import Subscription
 from connectors.alerts.subscriptions import Kept
 from connectors.store import Store
@@ -63,7 +62,7 @@ class Composer:
         }
         if message.kind == "digest":
             return self._digest(message, kept, items, words, common)
-        return self._alert(message, kept, items[0], words, common)
+        return self._alert(message, items[0], words, common)
 
     def _item(self, message: Message, kept: Kept, signal_id: str) -> _Item | None:
         words = words_of(kept.subscription.lang)
@@ -84,23 +83,21 @@ class Composer:
         answers = [(f"{link}?do={action}#answer", words.of("actions", action)) for action in _ANSWERS]
         return _Item(signal["bucket"], shown, link, answers, signal_id in message.capped)
 
-    def _alert(
-        self, message: Message, kept: Kept, item: _Item, words: Words, common: Mapping[str, Any]
-    ) -> Envelope:
+    def _alert(self, message: Message, item: _Item, words: Words, common: Mapping[str, Any]) -> Envelope:
         shown = item.signal
-        (signal_id, step), *_ = message.signals
-        earlier = [message_id("alert", kept.address_id, signal_id, str(before)) for before in range(step)]
+        (signal_id, _), *_ = message.signals
+        grown = bool(message.earlier)
         svg = self._pictures.compact(signal_id, words.lang)
-        values = {**common, "item": item, "s": shown, "grown": step > 0, "picture": PICTURE if svg else None}
+        values = {**common, "item": item, "s": shown, "grown": grown, "picture": PICTURE if svg else None}
         return Envelope(
             message_id=message.id,
-            subject=_subject(shown, step, words),
+            subject=_subject(shown, words, grown=grown),
             text=render("alert.txt", **values),
             html=render("alert.html", **values),
             brief=render("brief.txt", **values),
             unsubscribe=common["unsubscribe"],
             pictures={PICTURE: as_png(svg, width=_PICTURE_PIXELS)} if svg else {},
-            follows=earlier,
+            follows=message.earlier,
             facts={"signal_id": signal_id, "perimeter": shown.place, "label": shown.label, "link": item.link},
         )
 
@@ -159,10 +156,10 @@ def reason(wanted: Subscription, names: Mapping[str, str], words: Words) -> str:
     return words.fill("mail.reason", wanted.subscriber, ", ".join(parts))
 
 
-def _subject(shown: Shown, step: int, words: Words) -> str:
+def _subject(shown: Shown, words: Words, *, grown: bool) -> str:
     if shown.people is None:
         return _short(words.fill("mail.subject_silence", shown.place, shown.label))
-    key = "mail.subject_grown" if step else "mail.subject"
+    key = "mail.subject_grown" if grown else "mail.subject"
     return _short(words.fill(key, shown.place, shown.label, shown.people))
 
 
