@@ -137,6 +137,11 @@ def state_of(number: int, divisions: Iterable[str], plan: Plan) -> Iterator[tupl
             yield name, state
 
 
+def remembered_by(division: str) -> str:
+    """Name of the state that holds the rows which a division remembers."""
+    return division + _REMEMBERED
+
+
 def _hand_on(plan: Plan, step: Step, shard: str, state: Any) -> None:
     """Keep what the next slice starts from, if there is one."""
     if not step.final:

@@ -2,7 +2,8 @@
 
     FOLDER/DAY-HASH/snapshot.json           what it was made from, and the SHA-256 of its files
     FOLDER/DAY-HASH/candidates.parquet ...  what was found day by day
-    FOLDER/DAY-HASH/state-0000.zst ...      the state after the last day, each part pickled
+    FOLDER/DAY-HASH/state-0000.parquet ...  the state after the last day, part by part: tables, and
+    FOLDER/DAY-HASH/state-0001.zst ...      whatever else there is, pickled
 
 State is pickled by whoever holds the key and read by nobody else: what the key did not sign is not opened.
 """
@@ -29,12 +30,20 @@ from connectors.log.layout import from_iso, to_iso
 from pipelines.snapshots.journal import TABLES, Journal
 from pipelines.snapshots.known_days import KnownDays
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "snapshot.json"
 _MAC = "mac"
 _NAME = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{16}|\.[0-9a-f]{32}")
 """Of a snapshot's folder, and of one that was being written."""
 _EPOCH = date(1970, 1, 1)
+_ENCODINGS = {
+    pa.uint64(): "DELTA_BINARY_PACKED",
+    pa.uint32(): "DELTA_BINARY_PACKED",
+    pa.int32(): "DELTA_BINARY_PACKED",
+    pa.float32(): "BYTE_STREAM_SPLIT",
+    pa.bool_(): "PLAIN",
+}
+"""Parquet's, of tables that have no other columns."""
 
 
 class SnapshotError(Exception):
@@ -114,7 +123,10 @@ class Snapshots:
         """The state after its last day, part by part; errors as in `journal`."""
         for file, name in snapshot.state.items():
             content = self._content(snapshot, file)
-            yield name, pickle.load(_decompressed(content))
+            if file.endswith(".parquet"):
+                yield name, pq.read_table(io.BytesIO(content))
+            else:
+                yield name, pickle.load(_decompressed(content))
 
     def add(self, snapshot: Snapshot, journal: Journal, state: Iterable[tuple[str, Any]]) -> Snapshot | None:
         """Write a snapshot, whole or not at all; then let go of what it stands for, and of what is too much.
@@ -131,9 +143,10 @@ class Snapshots:
                 file = f"{name}.parquet"
                 files[file] = _write(beside / file, partial(_table, journal.table(name)))
             for number, (name, part) in enumerate(state):
-                file = f"state-{number:04d}.zst"
+                is_table = isinstance(part, pa.Table)
+                file = f"state-{number:04d}.{'parquet' if is_table else 'zst'}"
                 names[file] = name
-                files[file] = _write(beside / file, partial(_pickled, part))
+                files[file] = _write(beside / file, partial(_table if is_table else _pickled, part))
             written = replace(snapshot, files=files, state=names)
             self._sign(written, beside)
             place = self.folder / written.name
@@ -259,7 +272,10 @@ def _all(content: bytes, out: BinaryIO) -> None:
 
 
 def _table(table: pa.Table, out: BinaryIO) -> None:
-    pq.write_table(table, out, compression="zstd")
+    plain = all(kind in _ENCODINGS for kind in table.schema.types)
+    # Of ids and fractions hardly any comes twice: a dictionary of them is larger than they are.
+    encodings = {field.name: _ENCODINGS[field.type] for field in table.schema} if plain else None
+    pq.write_table(table, out, compression="zstd", use_dictionary=not plain, column_encoding=encodings)
 
 
 def _pickled(part: Any, out: BinaryIO) -> None:

@@ -1,18 +1,26 @@
 """Where a replay goes on from, and what it leaves for the next."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+import pyarrow as pa
+
+from connectors.civil_days import day_of, midnight
 from connectors.log.erasing import Erasure
 from pipelines.code_version import code_version
-from pipelines.replay import Standing
+from pipelines.replay import SLICE_ROWS, Standing
 from pipelines.sealing import Seals
 from pipelines.snapshots.folder import Snapshot, SnapshotError, Snapshots
 from pipelines.snapshots.journal import Journal, JournalKeeper
 from pipelines.snapshots.known_days import KnownDays
+from pipelines.snapshots.packing import StateError, packed, unpacked
+from pipelines.stages.understand import UNDERSTOOD
 from pipelines.stages.watch import Watch
-from pipelines.steps import Plan, state_of
+from pipelines.steps import Plan, read_rows, state_of
 
 _WATCH = ".watch"
 """Name of the watch's state, which no division can be called."""
@@ -57,7 +65,7 @@ class Keeping:
         for snapshot, until in sorted(self._usable(ours), key=lambda one: (-one[1], not one[0].state)):
             try:
                 standing = self._standing(snapshot, until, plan, sealed)
-            except (SnapshotError, FileNotFoundError) as error:
+            except (SnapshotError, StateError, FileNotFoundError) as error:
                 self._say(f"snapshot {snapshot.name} is not used: {error}")
                 continue
             self.used = snapshot
@@ -100,6 +108,18 @@ class Keeping:
         """The days of a log that is replayed, by what was read of them."""
         return KnownDays.of(plan.log, plan.teaching, self._erasures, zone=self._zone, last=plan.last_bucket)
 
+    def rows_again(self, plan: Plan, last: int, first: int) -> dict[str, pa.Table]:
+        """Rows (UNDERSTOOD) of each division in the buckets first..last, understood again."""
+        rows = defaultdict[str, list[pa.RecordBatch]](list)
+        start, end = (midnight(day_of(bucket), self._zone) for bucket in (first, last + 1))
+        for part in plan.log.slices(max_rows=SLICE_ROWS, zone=self._zone):
+            if part.start < end and part.end > start:
+                part = replace(part, start=max(part.start, start), end=min(part.end, end))
+                for piece in plan.log.pieces(part):
+                    for name, batch in read_rows(piece, plan):
+                        rows[name].append(batch)
+        return {name: pa.Table.from_batches(batches, UNDERSTOOD) for name, batches in rows.items()}
+
     def _usable(self, ours: KnownDays) -> Iterator[tuple[Snapshot, int]]:
         """Snapshots with the last day up to which they serve: all that is asked, or all that they know."""
         for snapshot in self._snapshots.all():
@@ -114,15 +134,14 @@ class Keeping:
         watched = Watch.new(plan.root, plan.detection)
         if until < plan.last_bucket:
             # All of it is read before any of it is used.
-            for name, part in list(self._snapshots.state(snapshot)):
-                if name == _WATCH:
-                    watched = part
-                else:
-                    plan.shelf.put(0, name, part)
+            kept = dict(self._snapshots.state(snapshot))
+            watched, again = kept.pop(_WATCH), partial(self.rows_again, plan, until)
+            for name, part in list(unpacked(kept, snapshot.divisions, plan.detection, again)):
+                plan.shelf.put(0, name, part)
         chronicle = JournalKeeper(watched, journal)
         chronicle.take_over(journal.found, journal.findings, plan, sealed=sealed.births)
         return Standing(chronicle, until, set(snapshot.divisions), journal.events)
 
     def _state(self, plan: Plan, standing: Standing, number: int) -> Iterator[tuple[str, Any]]:
         yield _WATCH, standing.chronicle.watched
-        yield from state_of(number, standing.divisions, plan)
+        yield from packed(state_of(number, standing.divisions, plan))
