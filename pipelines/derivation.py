@@ -13,6 +13,7 @@ from connectors.log import EventLog
 from pipelines.lexicon import Theme
 from pipelines.stages.corroborate import Candidate, Placed
 from pipelines.stages.detect import SHARES, Detection, threshold_parts
+from pipelines.stages.finding import Finding
 from pipelines.stages.terms import spelled
 from pipelines.stages.understand import Reader
 
@@ -41,6 +42,22 @@ class Budget:
     bound: float
     threshold: float
     urgent: bool
+    taught: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesBudget:
+    """Where the threshold of a series of the watch comes from; evidence in natural logarithms.
+
+    false_alerts: a perimeter and year; share: of them, that the kind may spend. series: of the kind, judged
+    at the perimeter in a bucket. bound: threshold that follows. taught: what verdicts added to it.
+    """
+
+    false_alerts: float
+    share: float
+    series: int
+    bound: float
+    threshold: float
     taught: float
 
 
@@ -118,8 +135,26 @@ def budget_of(row: Row, detection: Detection) -> Budget:
         bound=bound,
         threshold=row["threshold"],
         urgent=row["feature"] in detection.urgent,
-        taught=row["threshold"] - float(bar) if abs(row["threshold"] - bar) > _EXACT else 0.0,
+        taught=_taught(row["threshold"], float(bar)),
     )
+
+
+def budget_of_series(alarm: Finding, detection: Detection) -> SeriesBudget:
+    """Where the threshold of a finding comes from, by the rules of `Detection.bar`."""
+    bound = detection.bar(alarm.kind, alarm.series)
+    return SeriesBudget(
+        false_alerts=detection.false_alerts,
+        share=SHARES[alarm.kind],
+        series=alarm.series,
+        bound=bound,
+        threshold=alarm.threshold,
+        taught=_taught(alarm.threshold, bound),
+    )
+
+
+def _taught(threshold: float, bar: float) -> float:
+    """What verdicts added to the threshold that a budget gives."""
+    return threshold - bar if abs(threshold - bar) > _EXACT else 0.0
 
 
 def terms_of(

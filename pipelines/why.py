@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.alerts.excerpts import most_telling
 from detectors.occasions import Occasions
+from pipelines.derivation import SeriesBudget, budget_of_series
 from pipelines.probing import Probed
 from pipelines.settings import Settings
 from pipelines.stages.clearing import authors_to_clear
@@ -34,6 +35,8 @@ class Why:
     english: Told
     excerpts: Sequence[Row]
     days: Sequence[JudgedDay]
+    budget: SeriesBudget | None = None
+    """Of a signal of the watch."""
 
     def as_json(self) -> dict[str, Any]:
         """One object."""
@@ -69,6 +72,7 @@ class Why:
             "sentence_en": self.english.whole,
             "excerpts": list(self.excerpts),
             "days": [asdict(day) for day in self.days],
+            "budget": asdict(self.budget) if self.budget else None,
         }
 
 
@@ -84,13 +88,16 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
     at_alarm = next((row for row in rows if row["bucket"] == alarm), None)
     since = _EPOCH + timedelta(days=at_alarm["since"]) if at_alarm else date.fromisoformat(told["since"])
     value = at_alarm["observed"] if at_alarm else signal["observed"]
+    budget = None
     if rows:
         days = days_of_feature(
             rows, settings.stages.dispersion, since=since, min_authors=settings.stages.min_authors
         )
     else:
         shown = _first_alarm(probed.series, signal, alarm)
-        value = next((one.observed for one in shown if one.bucket == alarm), value)
+        for one in shown:
+            if one.bucket == alarm:
+                value, budget = one.observed, budget_of_series(one, settings.stages)
         days = days_of_series(shown, probed.raised, since=since, min_authors=settings.stages.min_authors)
     grounds = Grounds(
         kind=signal["kind"],
@@ -119,6 +126,7 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
             for day in [row["occurred_at"].astimezone(zone).date()]
         ],
         days,
+        budget,
     )
 
 

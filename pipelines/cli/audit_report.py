@@ -16,7 +16,7 @@ from pipelines.cli.signal_text import ID_LENGTH, name_of
 
 if TYPE_CHECKING:
     from dashboards.report import Section
-    from pipelines.derivation import Budget, Derivation
+    from pipelines.derivation import Budget, Derivation, SeriesBudget
     from pipelines.stages.judged_days import JudgedDay
     from pipelines.why import Why
 
@@ -66,6 +66,8 @@ def sections_of(
     ]
     if derived is not None:
         sections.append(budget_section(derived.budget, lang))
+    elif why.budget is not None:
+        sections.append(series_budget_section(why.budget, lang))
     sections.append(
         days_section(
             why.days,
@@ -118,6 +120,21 @@ def budget_section(budget: "Budget", lang: Lang) -> "Section":
         (words("chosen_urgent" if budget.urgent else "chosen", lang), figure(budget.threshold, ".2f", lang)),
     ]
     return Section(words("budget", lang), headings=("", ""), rows=rows)
+
+
+def series_budget_section(budget: "SeriesBudget", lang: Lang) -> "Section":
+    """Where the threshold of a series of the watch comes from."""
+    from dashboards.report import Section
+
+    rows = [
+        (words("false_alerts", lang), figure(budget.false_alerts, "g", lang)),
+        (words("share", lang), figure(budget.share, ".0%", lang)),
+        (words("series", lang), figure(budget.series, ",.0f", lang)),
+        (words("bound", lang), figure(budget.bound, ".2f", lang)),
+        *([(words("taught", lang), figure(budget.taught, "+.2f", lang))] if budget.taught else []),
+        (words("threshold", lang), figure(budget.threshold, ".2f", lang)),
+    ]
+    return Section(words("budget", lang), [words("series_note", lang)], ("", ""), rows)
 
 
 def channel_name(channel: str, lang: Lang) -> str:

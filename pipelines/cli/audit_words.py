@@ -49,6 +49,13 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "budget": ("Le budget, et le seuil qui en vient", "The budget, and the threshold that comes from it"),
     "false_alerts": ("fausses alertes par périmètre et par an", "false alerts a perimeter and year"),
     "share": ("part qu'en dépense ce type de signal", "share of it that this kind may spend"),
+    "series": ("séries de ce type jugées par jour", "series of this kind judged a day"),
+    "series_note": (
+        "Le seuil est ln(séries par an / fausses alertes par an que ce type peut dépenser) : au-dessus, il "
+        "n'y en a pas plus si rien ne change.",
+        "The threshold is ln(series judged a year / false alerts a year that this kind may spend): no more "
+        "of them come above it while nothing changes.",
+    ),
     "tests": ("termes jugés par jour", "terms judged a day"),
     "stories": (
         "épisodes sans cause par an, d'après le passé du périmètre",

@@ -32,6 +32,7 @@ FINDING = pa.schema(
         pa.field("since", pa.int32(), nullable=False),
         pa.field("size", pa.float64(), nullable=False),
         pa.field("moved", _MOVED, nullable=False),
+        pa.field("series", pa.int32(), nullable=False),
     ]
 )
 """`Finding`, as Arrow."""

@@ -50,6 +50,8 @@ class Finding:
     the field is silent and DOWN where customers are. observed, expected: since the episode began, in the unit
     of the kind: a mean score in [0, 1], a mean mood in [-1, 1], a mean gap in [-2, 2], a share, texts, or
     authors. size: values or texts that were expected or heard since. moved: (component, observed, expected).
+    series: series of the kind that the perimeter has, which share its budget; a day's part of those that are
+    judged a week at a time.
     """
 
     bucket: int
@@ -64,6 +66,7 @@ class Finding:
     since: int
     size: float
     moved: tuple[tuple[str, float, float], ...] = ()
+    series: int = 1
 
     @property
     def is_alarm(self) -> bool:

@@ -183,6 +183,7 @@ class SilenceWatch:
             expected=float(scores.expected[at]),
             since=int(scores.since[at]),
             size=float(scores.expected[at]),
+            series=self._of_root.size,
         )
 
 
@@ -267,6 +268,7 @@ class BlindSpotWatch:
                     expected=float(scores.expected[entry]),
                     since=int(scores.since[entry]) * WEEK,
                     size=float(scores.loud[entry]),
+                    series=tests,
                 )
             )
         over = [entry for entry, one in zip(shown, found, strict=True) if one.is_alarm]
