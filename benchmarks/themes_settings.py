@@ -3,7 +3,7 @@
 Every setting of a grid is played on the tuning trial of each background; its topics and draws are reported
 nowhere. Within the limits are settings whose false discovery proportion is at most .05 at either rate, and
 that cry falsely in at most every second stream in which nothing is injected. Of those, the one that finds
-the most topics, over both rates, is chosen; of equals the one with the fewest false flags, then the soonest.
+the most topics, over both rates, is chosen; of equals the soonest, then the one with the fewest false flags.
 Where a method has none within the limits, that with the smallest share of false flags is.
 """
 
@@ -80,7 +80,7 @@ class Tried:
         """Sorts the best first: beyond the limits, that with the smallest share of false flags."""
         false = sum(worth.false for worth in self.worth.values())
         beyond = 0.0 if self.within else false / sum(worth.flags for worth in self.worth.values())
-        return beyond, -self.found, false, self.worth[EVERY[0]].median_texts or TEXTS
+        return beyond, -self.found, self.worth[EVERY[0]].median_texts or TEXTS, false
 
 
 def run(asked: Options) -> Report:

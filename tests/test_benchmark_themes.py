@@ -317,7 +317,7 @@ def tried(found: int, *, false: int = 0, without: int = 0, texts: int = 5) -> th
 def test_settings_within_the_limits_come_first_and_of_those_the_one_that_finds_most() -> None:
     # Of twenty flags one is .05, of two streams one is every second.
     beyond = [tried(10, false=2), tried(10, without=3)]
-    within = [tried(9, without=1), tried(8), tried(8, texts=7), tried(8, false=1)]
+    within = [tried(9, without=1), tried(8), tried(8, false=1), tried(8, texts=7)]
     # Of 42 and 43 flags 4 and 3 are false beyond the limits: the smaller share first.
     assert themes_settings.choose([*beyond, *within[::-1]], "b", "m") == [*within, *beyond[::-1]]
     assert themes_settings.choose(within, "b", "another") == []
