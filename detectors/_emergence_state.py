@@ -1,6 +1,7 @@
 """Table of `detectors.emergence`: features by open addressing, what is known of each together in memory."""
 
 import math
+import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +51,8 @@ _KINDS = {
 }
 RECORD = np.dtype([(name, _KINDS.get(name, np.float32)) for name in STATE], align=True)
 SMALLEST = 64
+_OWN_MEMORY = 1 << 21
+"""Bytes of a table from which on it is not in the heap."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """Odd, so that different ids stay different."""
 _GAPS = 256
@@ -66,7 +69,19 @@ def capacity_for(features: int) -> int:
 
 def empty_state(capacity: int = SMALLEST) -> State:
     """A table without features."""
-    return columns_of(np.zeros(capacity, RECORD))
+    return columns_of(_cleared(capacity))
+
+
+def _cleared(capacity: int) -> NDArray[Any]:
+    """RECORDs of zeros, in memory of their own where they are many.
+
+    Tables come and go at ever other sizes, which leaves gaps in the heap that nothing fits into: memory of
+    their own goes back to the system with them.
+    """
+    size = capacity * RECORD.itemsize
+    if size < _OWN_MEMORY or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.zeros(capacity, RECORD)
+    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), RECORD)
 
 
 def columns_of(records: NDArray[Any]) -> State:

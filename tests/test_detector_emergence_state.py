@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors._emergence_state import RECORD, drop_faded, find, highest, records_of, spread
+from detectors._emergence_state import RECORD, STATE, drop_faded, find, highest, packed, records_of, spread
 
 HALF_A_DAY = float(np.log(0.5))
 Features = dict[int, tuple[float, int]]
@@ -46,3 +46,18 @@ def test_of_too_many_those_of_the_highest_counts_stay_and_of_equal_ones_the_lowe
     state = spread(records)
     for most, expected in ((2, {5, 9}), (3, {4, 5, 9}), (4, {2, 4, 5, 9})):
         assert set(state.ids[highest(state, 3, HALF_A_DAY, most)].tolist()) == expected
+
+
+def test_a_table_that_outgrows_the_heap_keeps_all_it_knows() -> None:
+    ids = np.random.default_rng(3).permutation(np.arange(1, 60_001, dtype=np.uint64))
+    records = np.zeros(ids.size, RECORD)
+    records["ids"], records["shape"] = ids, np.arange(ids.size)
+    table = spread(records[:1_000])
+    assert records_of(table).nbytes < 1 << 20
+    larger = spread(np.concatenate([packed(table), records[1_000:]]))
+    assert records_of(larger).nbytes > 1 << 21
+    found = packed(larger)
+    order, expected = np.argsort(found["ids"]), np.argsort(ids)
+    for name in STATE:
+        assert (found[name][order] == records[name][expected]).all()
+    assert np.count_nonzero(larger.ids) == ids.size
