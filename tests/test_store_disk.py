@@ -93,7 +93,9 @@ def test_our_own_files_have_no_room(folder: Path, number: int, monkeypatch: pyte
 
 
 def test_another_failure_is_told_as_before(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_run", lambda *_, **__: (1, "initdb: error: bad locale\n"))
+    monkeypatch.setattr(
+        embedded, "_run", lambda *_, **__: (1, "initdb: error: bad locale\ninitdb: removing contents\n")
+    )
     with pytest.raises(StoreError, match="error: bad locale") as caught, open_store(None, data=folder):
         pass
     assert str(caught.value).startswith(f"cannot make a database in {folder / 'postgres'}: ")

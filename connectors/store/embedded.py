@@ -258,7 +258,7 @@ class EmbeddedPostgres:
             shutil.rmtree(fresh, ignore_errors=True)
             if _says_full(output.encode()):
                 raise self._full()
-            raise StoreError(f"cannot make a database in {self._folder}: {_last_line(output)}")
+            raise StoreError(f"cannot make a database in {self._folder}: {_reason(output)}")
         fresh.rename(self._cluster)
 
     def _new_password(self, owner: _Owner) -> Path:
@@ -314,7 +314,7 @@ def _system_account() -> _Owner:
     except FileNotFoundError:
         reason = "there is no useradd"
     except KeyError:
-        reason = _last_line(made.stderr)
+        reason = _reason(made.stderr)
     raise StoreError(
         f"PostgreSQL does not run as root, and the system account {_SYSTEM_USER} cannot be made ({reason}): "
         "run Vigie as an ordinary user, or give the store's dsn"
@@ -360,8 +360,11 @@ def _free_port() -> int:
         return port
 
 
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[-1]
+def _reason(text: str) -> str:
+    """Why PostgreSQL or one of its programs failed: its last word on an error, else its last line."""
+    lines = text.strip().splitlines()
+    faults = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:"))]
+    return (faults or lines or ["no reason given"])[-1]
 
 
 def _says_full(output: bytes) -> bool:
@@ -370,7 +373,5 @@ def _says_full(output: bytes) -> bool:
 
 
 def _last_fatal(log: Path) -> str:
-    """The reason in a server's log: its last FATAL line, else its last line."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    fatal = [line for line in lines if "FATAL" in line]
-    return _last_line("\n".join(fatal or lines))
+    """The reason in a server's log."""
+    return _reason(log.read_text(encoding="utf-8", errors="replace"))
