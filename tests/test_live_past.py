@@ -4,6 +4,7 @@ import random
 import tempfile
 import threading
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -38,7 +39,7 @@ def commit_as_it_comes(log: Path, first: int, last: int) -> None:
     """Commit live segments and a heartbeat two hours after each, each at its own time of the wall clock."""
     for at, rows in LIVE[first:last]:
         wall = {"now": at}
-        with LogWriter(log, now=lambda wall=wall: wall["now"]) as writer:  # type: ignore[misc]
+        with LogWriter(log, now=partial(wall.__getitem__, "now")) as writer:
             writer.append_live(table(rows), note={})
             wall["now"] = at + timedelta(hours=2)
             writer.heartbeat(wall["now"])
@@ -55,7 +56,7 @@ def live_and_be_killed(folder: Path, chance: random.Random) -> Killed:
             parts = (len(LIVE) * part // len(VICTIMS) for part in (number, number + 1))
             commit_as_it_comes(run.log, *parts)
             pause.wait(chance.random() * LONGEST_S)
-            until(lambda name=name: run.kill(name), f"a process to kill: {name}")  # type: ignore[misc]
+            until(partial(run.kill, name), f"a process to kill: {name}")
             until(lambda: shows_all_closed(run.closed_until(), run.log), "the last close")
     except AssertionError as error:
         error.add_note(f"It said:\n{run.live.said}")

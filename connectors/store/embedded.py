@@ -200,11 +200,12 @@ class EmbeddedPostgres:
             # Between finding a free port and listening on it another program may take it: hence attempts.
             if self._pg_ctl("start", "-l", "../server.log", "-o", f"-p {port}", owner=owner):
                 return port
-        if _says_full(self._log.read_bytes()):
+        said = self._log.read_bytes()
+        if _says_full(said):
             raise self._full()
         raise StoreError(
-            f"PostgreSQL does not start in {self._folder}: {_last_fatal(self._log)}; the log is {self._log}. "
-            "Signals can be rebuilt: move that folder away and replay the log"
+            f"PostgreSQL does not start in {self._folder}: {_reason(said.decode(errors='replace'))}; "
+            f"the log is {self._log}. Signals can be rebuilt: move that folder away and replay the log"
         )
 
     def _where_launched(self) -> str | None:
@@ -370,8 +371,3 @@ def _reason(text: str) -> str:
 def _says_full(output: bytes) -> bool:
     """Whether PostgreSQL says that the disk is full."""
     return any(words in output for words in _SAYS_FULL)
-
-
-def _last_fatal(log: Path) -> str:
-    """The reason in a server's log."""
-    return _reason(log.read_text(encoding="utf-8", errors="replace"))

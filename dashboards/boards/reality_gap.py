@@ -100,37 +100,38 @@ def _themes(say: Say, lang: Lang) -> AnyPanel:
 
 
 def _unheard(say: Say, lang: Lang) -> AnyPanel:
-    return bars(
-        Look(
-            say("Dits par les clients, pas par le terrain", "Said by customers, not by the field"),
-            say(
-                "Mentions des clients, pour les thèmes que le terrain ne cite pas assez pour être compté.",
-                "Customers' mentions, of the themes that the field does not mention enough to be counted.",
-            ),
-            decimals=0,
-            low=0,
+    look = _counted(
+        say("Dits par les clients, pas par le terrain", "Said by customers, not by the field"),
+        say(
+            "Mentions des clients, pour les thèmes que le terrain ne cite pas assez pour être compté.",
+            "Customers' mentions, of the themes that the field does not mention enough to be counted.",
         ),
-        f"""
-        SELECT label, customers FROM ({_by_theme(lang)}) AS mentions
-        WHERE field IS NULL AND customers IS NOT NULL ORDER BY customers DESC, label LIMIT 12
-        """,
     )
+    return _one_sided(look, lang, said="customers", unsaid="field")
 
 
 def _unsaid(say: Say, lang: Lang) -> AnyPanel:
-    return bars(
-        Look(
-            say("Dits par le terrain, pas par les clients", "Said by the field, not by customers"),
-            say(
-                "Mentions du terrain, pour les thèmes que les clients ne citent pas assez pour être comptés.",
-                "The field's mentions, of the themes that customers do not mention enough to be counted.",
-            ),
-            decimals=0,
-            low=0,
+    look = _counted(
+        say("Dits par le terrain, pas par les clients", "Said by the field, not by customers"),
+        say(
+            "Mentions du terrain, pour les thèmes que les clients ne citent pas assez pour être comptés.",
+            "The field's mentions, of the themes that customers do not mention enough to be counted.",
         ),
+    )
+    return _one_sided(look, lang, said="field", unsaid="customers")
+
+
+def _counted(title: str, about: str) -> Look:
+    return Look(title, about, decimals=0, low=0)
+
+
+def _one_sided(look: Look, lang: Lang, *, said: str, unsaid: str) -> AnyPanel:
+    """Themes that one voice speaks of and the other does not. said, unsaid: columns of `_by_theme`."""
+    return bars(
+        look,
         f"""
-        SELECT label, field FROM ({_by_theme(lang)}) AS mentions
-        WHERE customers IS NULL AND field IS NOT NULL ORDER BY field DESC, label LIMIT 12
+        SELECT label, {said} FROM ({_by_theme(lang)}) AS mentions
+        WHERE {unsaid} IS NULL AND {said} IS NOT NULL ORDER BY {said} DESC, label LIMIT 12
         """,
     )
 

@@ -7,7 +7,6 @@ minimum of authors, and goes as a whole once two later ones have something to sh
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from connectors.store.schemas import SCALE
-from pipelines.columns import mapped
+from pipelines.columns import ranked
 from pipelines.stages.corroborate import within
 from pipelines.stages.episodes import Episode
 from pipelines.stages.evidence import Row, quoted_of
@@ -151,9 +150,7 @@ class Carriers:
             until = looked + (1 if looked else PERIODS)
             periods = [(one, shown, period) for one, shown in pending for period in one.periods[looked:until]]
             needed = {(one.key, bucket): one for one, _, period in periods for bucket in period}
-            self._read(
-                [(bucket, one) for (key, bucket), one in needed.items() if not self._knows(key, bucket)]
-            )
+            self._read([(key[1], needed[key]) for key in needed if key not in self._known])
             for one, shown, period in periods:
                 positions = self._shown(one, period)
                 if positions.size:
@@ -181,9 +178,6 @@ class Carriers:
                 room, waiting = room - waiting.positions.size, _NONE
         return np.concatenate([np.empty(0, np.int64), *chosen])
 
-    def _knows(self, key: _Key, bucket: int) -> bool:
-        return (key, bucket) in self._known
-
     def _wanted(self, episode: Episode) -> _Wanted:
         about = episode.details if episode.born.kind == BLIND_SPOT else ()
         themes = [feature for feature, theme in self.telling.themes.items() if theme.key in about]
@@ -206,12 +200,10 @@ class Carriers:
 
     def _rank(self, read: pa.RecordBatch, bucket: int, asking: Sequence[_Wanted]) -> None:
         positions, people = read["position"].to_numpy(), read["person"].to_numpy()
+        perimeters, perimeter_of = ranked(read["perimeter"])
         for one in asking:
-            inside = mapped(
-                read["perimeter"], partial(within, ancestor=one.episode.born.perimeter), pa.bool_()
-            )
-            weights = _weights(one, read)
-            weights[~inside.to_numpy(zero_copy_only=False)] = 0.0
+            inside = np.array([within(path, one.episode.born.perimeter) for path in perimeters], np.bool_)
+            weights = np.where(inside[perimeter_of], _weights(one, read), 0.0)
             places = np.flatnonzero(weights > 0)
             if places.size > MOST_EVENTS:
                 least = np.partition(weights[places], -MOST_EVENTS)[-MOST_EVENTS]
@@ -257,13 +249,9 @@ def _runs(buckets: Sequence[int]) -> Iterator[tuple[int, int]]:
     >>> list(_runs([3, 4, 5, 9]))
     [(3, 5), (9, 9)]
     """
-    starts = [bucket for place, bucket in enumerate(buckets) if not place or bucket != buckets[place - 1] + 1]
-    known = set(buckets)
-    for start in starts:
-        last = start
-        while last + 1 in known:
-            last += 1
-        yield start, last
+    for run in np.split(np.array(buckets), np.flatnonzero(np.diff(buckets) > 1) + 1):
+        if run.size:
+            yield int(run[0]), int(run[-1])
 
 
 def _weights(wanted: _Wanted, read: pa.RecordBatch) -> NDArray[np.float64]:
