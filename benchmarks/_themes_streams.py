@@ -88,16 +88,17 @@ def trial_topics(number: int) -> list[int]:
 
 
 def streams(
-    trial: int, every: int, *, background: str = NEWS, count: int = ON_TRIAL // TOPICS
+    trial: int, every: int, *, background: str = NEWS, count: int = ON_TRIAL // TOPICS, draw: int = 0
 ) -> Iterator[Stream]:
     """The first `count` streams of a trial. every: buckets from one text of a topic to its next; 0: none.
 
-    The background is the same whatever `every`.
+    The background is the same whatever `every`, and another in each `draw`; the topics are the trial's.
     """
     held_back = trial_topics(trial)
     pool = _background(background, frozenset(held_back))
     for number in range(count):
-        chance = random.Random(f"{background} {trial} {number}")
+        name = f"{background} {trial}.{number}" + (f".{draw}" if draw else "")
+        chance = random.Random(name.replace(".", " "))
         language = LANGUAGES[background]
         drawn = _drawn(pool, BUCKETS * A_BUCKET, chance)
         texts = [Text(place // A_BUCKET, BACKGROUND, language, text) for place, text in enumerate(drawn)]
@@ -105,7 +106,7 @@ def streams(
         if every:
             texts += _injected(topics, every, chance)
         texts.sort(key=lambda text: text.bucket)
-        yield Stream(f"{background} {trial}.{number}", texts, topics if every else [])
+        yield Stream(name, texts, topics if every else [])
 
 
 def _injected(topics: Sequence[int], every: int, chance: random.Random) -> Iterator[Text]:
