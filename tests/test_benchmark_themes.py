@@ -88,6 +88,15 @@ def test_nothing_injected_leaves_the_same_background() -> None:
 
 
 @real
+def test_another_draw_injects_the_same_topics_in_another_background() -> None:
+    (one,), (other,) = (streams.streams(0, 1, count=1, draw=draw) for draw in (0, 1))
+    assert one.topics == other.topics
+    texts, others = ([text.text for text in stream.texts] for stream in (one, other))
+    assert texts != others
+    assert one.name != other.name
+
+
+@real
 @pytest.mark.parametrize("background", [streams.SPOTIFY, streams.METRO])
 def test_other_backgrounds_hold_no_handle_and_no_address(background: str) -> None:
     (stream,) = streams.streams(1, 1, background=background, count=1)
@@ -327,7 +336,7 @@ def test_settings_within_the_limits_come_first_and_of_those_the_one_that_finds_m
 def test_scores_of_settings_add_up_by_background_and_rate() -> None:
     key: tuple[str, themes_settings.Given] = ("m", (("delta", 0.1),))
     one = Score(1, 6, (3,), 2, 1)
-    tasks = [("b", 1, 0), ("b", 1, 1), ("b", 2, 0), ("c", 1, 0)]
+    tasks = [("b", 1, 0, 0), ("b", 1, 1, 0), ("b", 2, 0, 0), ("c", 1, 0, 1)]
     first, second = themes_settings.total(tasks, [{key: one}, {key: one}, {key: NOTHING}, {key: one}])
     assert (first.background, first.method, first.given) == ("b", *key)
     assert first.worth == {1: one + one, 2: NOTHING}
