@@ -33,7 +33,7 @@ def find(stream: Stream, *, half_life: float, false_alerts: float) -> list[Flag]
     half_life: of what is normal, in days. false_alerts: a perimeter and year, of which a stream is 0.4.
     """
     from pipelines.plain import PlainEngine
-    from pipelines.stages.corroborate import KIND
+    from pipelines.stages.story import KIND
 
     with work_folder() as folder:
         write_log(folder / "log", stream)

@@ -52,7 +52,13 @@ KINDS = {
     "blind_spot": ("angle mort", "blind spot"),
     "unusual_day": ("journée inhabituelle", "unusual day"),
 }
-STATUSES = {"open": ("ouvert", "open"), "ended": ("éteint", "ended"), "merged": ("rattaché", "merged")}
+STATUSES = {
+    "open": ("ouvert", "open"),
+    "early": ("précoce", "early"),
+    "not_sustained": ("non confirmé", "not sustained"),
+    "ended": ("éteint", "ended"),
+    "merged": ("rattaché", "merged"),
+}
 
 STATES = {
     "untouched": ("sans réponse", "untouched"),

@@ -93,6 +93,12 @@ def empty_scores(size: int) -> Scores:
     return Scores(one, two, three, four, five, since, followed)
 
 
+def usual_exposures(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Discounted mean exposure of the buckets learned, 0 where there is none; shape (slots,)."""
+    weight = totals[:, TEST_WEIGHT]
+    return np.divide(totals[:, WEIGHT], weight, out=np.zeros(weight.size), where=weight > 0)
+
+
 @njit(cache=True)
 def extent(features: Any, counts: Any) -> Any:
     """Whether ids strictly increase from above 0, and the lowest and highest count."""

@@ -247,6 +247,11 @@ class Emergence(AnomalyDetector):
         return float(self._totals[kernel.TESTS]) / weight if weight > 0 else 0.0
 
     @property
+    def usual_exposure(self) -> float:
+        """Authors who write in a bucket in which anybody does, on discounted average."""
+        return float(kernel.usual_exposures(self._table.totals)[0])
+
+    @property
     def tails(self) -> Tails:
         """How often evidence is reached where nothing happens, shape (1,)."""
         return tails(self._table.totals)

@@ -125,6 +125,11 @@ class EmergenceTree:
         weights = totals[:, kernel.TEST_WEIGHT]
         return np.divide(totals[:, kernel.TESTS], weights, out=np.zeros(weights.size), where=weights > 0)
 
+    def usual_exposures(self, perimeters: Sequence[str]) -> NDArray[np.float64]:
+        """Authors who write at each perimeter in a bucket in which anybody does, on discounted average; 0 for
+        one never heard."""
+        return kernel.usual_exposures(self._rows(perimeters))
+
     def tails(self, perimeters: Sequence[str]) -> Tails:
         """How often evidence is reached at each perimeter where nothing happens; the widest comes first.
 

@@ -8,9 +8,8 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.flow import Shard, gather
+from pipelines.flow import LaidOut, MetFirst, RootView, Shard, Tallied, gather
 from pipelines.stages.copies import list_copies
-from pipelines.stages.division import Division
 from pipelines.stages.finds import Found
 from pipelines.steps import (
     Plan,
@@ -82,7 +81,7 @@ class ReplayStep(beam.PTransform):  # type: ignore[misc]
             pipeline
             | "Pieces" >> beam.Create(step.pieces)
             | "Spread" >> beam.Reshuffle()
-            | "Understand" >> beam.FlatMap(read_rows, plan)
+            | "Understand" >> beam.FlatMap(read_rows, step, plan)
         )
         compared = (
             read
@@ -90,18 +89,18 @@ class ReplayStep(beam.PTransform):  # type: ignore[misc]
             | "All copies" >> beam.combiners.ToList()
             | "Compare copies" >> beam.Map(compare, step, plan)
         )
-        elsewhere = beam.pvalue.AsSingleton(compared)
+        met = beam.pvalue.AsSingleton(compared)
         # Rows are laid out by both steps that need them: that is cheaper than to pass on what they become.
         divisions = (read, known) | "All divisions" >> beam.Flatten() | "By division" >> beam.GroupByKey()
         root = (
             divisions
-            | "Tally" >> beam.Map(_tally, elsewhere, step, plan)
+            | "Tally" >> beam.Map(_tally, met, step, plan)
             | "All tallies" >> beam.combiners.ToList()
             | "Judge root" >> beam.Map(judge_root, step, plan)
         )
         return (
             divisions
-            | "Judge divisions" >> beam.Map(_judge, elsewhere, beam.pvalue.AsSingleton(root), step, plan)
+            | "Judge divisions" >> beam.Map(_judge, met, beam.pvalue.AsSingleton(root), step, plan)
             | "All shards" >> beam.combiners.ToList()
             | "Gather" >> beam.Map(_gather, beam.pvalue.AsSingleton(root), step, plan)
         )
@@ -111,20 +110,18 @@ Grouped = tuple[str, Iterable[pa.RecordBatch | None]]
 """A division's name with its rows; None stands for a division known from earlier slices."""
 
 
-def _tally(grouped: Grouped, elsewhere: pa.Table, step: Step, plan: Plan) -> pa.Table:
-    return _lay_out(grouped, elsewhere, step, plan).tally()
+def _tally(grouped: Grouped, met: MetFirst, step: Step, plan: Plan) -> Tallied:
+    return _lay_out(grouped, met, step, plan).tally()
 
 
-def _judge(
-    grouped: Grouped, elsewhere: pa.Table, root: tuple[pa.Table, Found], step: Step, plan: Plan
-) -> Shard:
-    return judge_division(_lay_out(grouped, elsewhere, step, plan), root[0], step, plan)
+def _judge(grouped: Grouped, met: MetFirst, root: tuple[RootView, Found], step: Step, plan: Plan) -> Shard:
+    return judge_division(_lay_out(grouped, met, step, plan), root[0], step, plan)
 
 
-def _lay_out(grouped: Grouped, elsewhere: pa.Table, step: Step, plan: Plan) -> Division:
+def _lay_out(grouped: Grouped, met: MetFirst, step: Step, plan: Plan) -> LaidOut:
     name, batches = grouped
-    return lay_out(name, [batch for batch in batches if batch is not None], elsewhere, step, plan)
+    return lay_out(name, [batch for batch in batches if batch is not None], met, step, plan)
 
 
-def _gather(shards: list[Shard], root: tuple[pa.Table, Found], step: Step, plan: Plan) -> None:
+def _gather(shards: list[Shard], root: tuple[RootView, Found], step: Step, plan: Plan) -> None:
     keep(gather(shards, root[1], plan.root), step, plan)

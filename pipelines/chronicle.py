@@ -61,8 +61,13 @@ class Chronicle:
     ) -> None:
         """Take in what was found in some buckets and what the watch found in them; arguments as above."""
         corroborate([found], self.stories, rules.detection, rules.teaching)
-        births = [*sealed, *((story.owner, story.born.bucket) for story in self.stories.stories)]
+        decided = (story for story in self.stories.stories if not story.undecided)
+        births = [*sealed, *((story.owner, story.born.bucket) for story in decided)]
         follow(findings, self.episodes, births, window=rules.detection.window)
+
+    def look(self, shard: Shard, rules: Rules) -> None:
+        """Take in what looks found since the last close, if that is all there is."""
+        corroborate([shard.found], self.stories, rules.detection, rules.teaching)
 
     def _watch(
         self, shard: Shard, rules: Rules, themes: Mapping[int, str], *, last: int | None
@@ -87,7 +92,7 @@ class Chronicle:
         )
         others = tell(
             self.episodes.all,
-            told,
+            [story for story in told if not story.undecided],
             carriers,
             last_bucket=last_bucket,
             live_from=live_from,

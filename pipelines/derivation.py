@@ -11,9 +11,10 @@ import numpy as np
 from connectors.civil_days import day_of
 from connectors.log import EventLog
 from pipelines.lexicon import Theme
-from pipelines.stages.corroborate import Candidate, Placed
+from pipelines.stages.corroborate import Placed
 from pipelines.stages.detect import SHARES, Detection, threshold_parts
 from pipelines.stages.finding import Finding
+from pipelines.stages.story import Candidate
 from pipelines.stages.terms import spelled
 from pipelines.stages.understand import Reader
 
@@ -101,8 +102,8 @@ def derivation(
     """Put together what is known. at_alarm: row of PROBED of the alarm; placed: what one story took in, in
     order; terms: of its features.
     """
-    birth = [one for one in placed if one.born]
-    later = [one for one in placed if not one.born]
+    # The close that raised it, or that confirmed what a look raised, is the first that placed it.
+    birth, later = placed[:1], placed[1:]
     return Derivation(
         budget=budget_of(at_alarm, detection),
         rate=at_alarm["rate"],

@@ -13,12 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.log import EventLog, Piece
 from connectors.perimeters import division as division_of
 from detectors.emergence_tree import EmergenceTree
 from detectors.schemas import FEATURE_TALLY, SUPPORT
 from pipelines.columns import mapped
+from pipelines.stages.arrivals import Arrivals
+from pipelines.stages.copies import ELSEWHERE, compare_arrivals, compare_copies
 from pipelines.stages.detect import (
     Detection,
     RootState,
@@ -29,6 +32,8 @@ from pipelines.stages.detect import (
 )
 from pipelines.stages.division import LAID_OUT, Division
 from pipelines.stages.finds import Found
+from pipelines.stages.look import DivisionLooks, RootLooks
+from pipelines.stages.looks import LOOK_TALLY, NO_LOOKS, Early, RootLooked, Turn, add_looks
 from pipelines.stages.probe import Probe, Probing
 from pipelines.stages.tally import cells, with_root
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
@@ -65,10 +70,45 @@ class Shard:
     cells: pa.Table
 
 
-class JudgedRoot(NamedTuple):
-    """view: ROOT_VIEW, what divisions are told. state: what the root carries to the next buckets."""
+class MetFirst(NamedTuple):
+    """ELSEWHERE of the rows that close, and of all that came by the order they came in, for early looks."""
 
-    view: pa.Table
+    closing: pa.Table
+    arriving: pa.Table
+
+
+class LaidOut(NamedTuple):
+    """A division's rows as they are counted. arrivals: those that looks see, where any are due."""
+
+    division: Division
+    arrivals: Arrivals | None
+
+    def tally(self) -> "Tallied":
+        """What the division adds to the root."""
+        division = self.division
+        if self.arrivals is None:
+            return Tallied(division.tally(), LOOK_TALLY.empty_table())
+        return Tallied(division.tally(), self.arrivals.tally(division, window=division.window))
+
+
+class Tallied(NamedTuple):
+    """FEATURE_TALLY of the buckets that close, and LOOK_TALLY of the looks between them."""
+
+    closing: pa.Table
+    looks: pa.Table
+
+
+class RootView(NamedTuple):
+    """What divisions are told: ROOT_VIEW of the buckets that close, and the same of looks."""
+
+    closing: pa.Table
+    looks: RootLooked
+
+
+class JudgedRoot(NamedTuple):
+    """state: what the root carries to the next buckets."""
+
+    view: RootView
     found: Found
     state: RootState
 
@@ -105,36 +145,91 @@ def by_division(rows: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
 def lay_out(
     name: str,
     batches: Iterable[pa.RecordBatch],
-    elsewhere: pa.Table,
+    met: MetFirst,
     remembered: pa.Table | None,
     detection: Detection,
-) -> Division:
-    """A division's rows behind those it remembers, ready to be counted. elsewhere: ELSEWHERE of the rows."""
+    turn: Turn | None = None,
+) -> LaidOut:
+    """A division's rows behind those it remembers, ready to be counted.
+
+    turn: with which some of them close, and the others are looked at; None: all close, and none is.
+    """
     rows = pa.Table.from_batches(list(batches), UNDERSTOOD)
-    before = LAID_OUT.empty_table() if remembered is None else remembered
-    return Division(name, rows, before, window=detection.window, elsewhere=elsewhere)
+    before, arrivals = LAID_OUT.empty_table() if remembered is None else remembered, None
+    if turn is not None:
+        arrivals = Arrivals(turn, rows, met.arriving)
+        rows = rows.filter(pc.less_equal(rows["bucket"], turn.closes))
+    division = Division(name, rows, before, window=detection.window, elsewhere=met.closing)
+    return LaidOut(division, arrivals)
 
 
-def judge_root(tallies: Iterable[pa.Table], state: RootState | None, rules: Rules) -> JudgedRoot:
-    """Sum the tallies and judge them at the root. Changes `state`; None: the root has heard nothing yet."""
+def compare(
+    listed: Iterable[pa.Table], met: pa.Table | None, detection: Detection, turn: Turn | None = None
+) -> tuple[MetFirst, pa.Table]:
+    """Compare the copies that divisions list; gives also MET, what is to be remembered of those that close.
+
+    turn: as in `lay_out`.
+    """
+    copies = list(listed)
+    arriving = ELSEWHERE.empty_table()
+    if turn is not None:
+        arriving = compare_arrivals(copies, met, turn, window=detection.window)
+        copies = [table.filter(pc.less_equal(table["bucket"], turn.closes)) for table in copies]
+    compared = compare_copies(copies, met, window=detection.window)
+    return MetFirst(compared.elsewhere, arriving), compared.met
+
+
+def judge_root(
+    tallies: Iterable[Tallied], state: RootState | None, rules: Rules, turn: Turn | None = None
+) -> JudgedRoot:
+    """Sum the tallies and judge them at the root, with the looks of the turn between the closes.
+
+    Changes `state`; None: the root has heard nothing yet.
+    """
     state = state or RootState.new(rules.detection)
-    tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
+    parts = list(tallies)
+    tally = merge_tallies(FEATURE_TALLY.empty_table(), *(part.closing for part in parts))
+    looks = None
+    if turn is not None:
+        added = add_looks([part.looks for part in parts])
+        looks = RootLooks(added, turn.clock, state, rules.root, rules.detection, rules.teaching)
     probing = rules.probing()
-    view, candidates = detect_root(tally, state, rules.root, rules.detection, probing, rules.teaching)
-    return JudgedRoot(view, Found(candidates, SUPPORT.empty_table(), probing.table()), state)
+    view, candidates = detect_root(
+        tally, state, rules.root, rules.detection, probing, rules.teaching, looks or NO_LOOKS
+    )
+    looked, early = (RootLooked(), Early()) if looks is None else looks.finish()
+    found = Found(candidates, SUPPORT.empty_table(), probing.table(), early)
+    return JudgedRoot(RootView(view, looked), found, state)
 
 
 def judge_division(
-    division: Division, view: pa.Table, tree: EmergenceTree | None, rules: Rules
+    laid_out: LaidOut, view: RootView, tree: EmergenceTree | None, rules: Rules, turn: Turn | None = None
 ) -> JudgedDivision:
     """Judge a division's perimeters with what the root tells, and sum its cells.
 
-    Changes `tree`; None: the division has heard nothing yet.
+    Changes `tree`; None: the division has heard nothing yet. turn: as in `judge_root`.
     """
     tree = tree or EmergenceTree(rules.detection.estimator())
+    division, told = laid_out.division, view.closing
+    looks = None
+    if turn is not None and laid_out.arrivals is not None:
+        looks = DivisionLooks(
+            division,
+            laid_out.arrivals,
+            view.looks,
+            turn.clock,
+            tree,
+            rules.root,
+            rules.detection,
+            rules.teaching,
+        )
     probing = rules.probing()
-    found = detect_division(division, view, tree, rules.root, rules.detection, probing, rules.teaching)
-    last = last_bucket(division, view)
+    found = detect_division(
+        division, told, tree, rules.root, rules.detection, probing, rules.teaching, looks or NO_LOOKS
+    )
+    if looks is not None:
+        found = replace(found, early=looks.finish())
+    last = last_bucket(division, told)
     remembered = None if last is None else division.to_remember(last, rules.detection.window)
     return JudgedDivision(Shard(found, cells(division.new_rows)), tree, remembered)
 
@@ -146,4 +241,5 @@ def gather(shards: Iterable[Shard], at_root: Found, root: str) -> Shard:
     candidates = pa.concat_tables([one.candidates for one in found])
     support = pa.concat_tables([one.support for one in found])
     probed = pa.concat_tables([one.probed for one in found])
-    return Shard(Found(candidates, support, probed), with_root([part.cells for part in parts], root))
+    early = Early.all_of(one.early for one in found)
+    return Shard(Found(candidates, support, probed, early), with_root([part.cells for part in parts], root))

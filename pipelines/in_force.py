@@ -208,7 +208,8 @@ def settings_of(decided: Mapping[str, Any], today: Settings, *, where: str) -> S
             ),
             "understanding": Understanding.model_validate({"sentiment": decided.get("sentiment")}),
             "detection": DetectionSettings.model_validate(
-                {**decided["detection"], "lexicon": today.detection.lexicon}
+                # Where no looks are taken, decisions do not speak of them.
+                {"early_look_minutes": 0, **decided["detection"], "lexicon": today.detection.lexicon}
             ),
         }
         _ = decided["version"], decided["lexicon"], decided["tree"]

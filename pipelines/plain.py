@@ -23,10 +23,10 @@ class PlainEngine:
         """What a slice of the log gives."""
         rows = self._rows(step, plan)
         copies = [list_copies(name, batch) for name, batches in rows.items() for batch in batches]
-        elsewhere = compare(copies, step, plan)
+        met = compare(copies, step, plan)
         # What was used is let go at once: neither rows nor divisions are in memory longer than they must.
         names = sorted({*rows, *step.divisions})
-        divisions = deque(lay_out(name, rows.pop(name, []), elsewhere, step, plan) for name in names)
+        divisions = deque(lay_out(name, rows.pop(name, []), met, step, plan) for name in names)
         view, at_root = judge_root([division.tally() for division in divisions], step, plan)
         shards = [judge_division(divisions.popleft(), view, step, plan) for _ in names]
         return gather(shards, at_root, plan.root)
@@ -35,7 +35,7 @@ class PlainEngine:
         """Read and understand a step's pieces."""
         rows: Rows = defaultdict(list)
         for piece in step.pieces:
-            for name, batch in read_rows(piece, plan):
+            for name, batch in read_rows(piece, step, plan):
                 rows[name].append(batch)
         return rows
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from connectors.civil_days import civil_days, day_of, midnight
 from connectors.errors import LogError
-from connectors.log import EventLog, Slice
+from connectors.log import EventLog, Piece, Slice
 from connectors.log.layout import to_us
 from pipelines.chronicle import Chronicle, carriers_in, theme_names
 from pipelines.flow import BATCH_ROWS, Shard
@@ -23,6 +23,7 @@ from pipelines.sealing import Seals, seals_of
 from pipelines.settings import Settings
 from pipelines.shelf import Files, Held
 from pipelines.stages.explain import Signals, Telling
+from pipelines.stages.looks import LookClock, Turn
 from pipelines.stages.probe import Probe
 from pipelines.stages.teaching import Teaching
 from pipelines.stages.understand import Reader
@@ -102,7 +103,8 @@ def replay(
     sealed = seals_of(log) if seals is None else seals
     standing = begin(plan, sealed)
     chronicle = standing.chronicle
-    slices = _later(log.slices(max_rows=slice_rows, zone=reader.zone), standing.after, plan, reader.zone)
+    closing = slices_of(plan, max_rows=slice_rows, zone=reader.zone)
+    slices = _later(closing, standing.after, plan, reader.zone)
     cells, themes = list[Path](), theme_names(telling)
     shards = judged(slices, plan, engine, progress, divisions=standing.divisions, keep=end is not None)
     for number, shard in enumerate(shards):
@@ -170,9 +172,18 @@ def make_plan(
         work=work,
         shelf=Files(work),
         last_bucket=last,
+        looks=LookClock.of(log, every_us=settings.stages.look_every_us, zone=reader.zone),
         batch_rows=batch_rows,
     )
     return plan, closed
+
+
+def slices_of(plan: Plan, *, max_rows: int, zone: str) -> list[Slice]:
+    """The slices that close with a plan. Days after are for early looks alone, which the last one takes."""
+    slices = plan.log.slices(max_rows=max_rows, zone=zone)
+    if plan.looks is None:
+        return slices
+    return [part for part in slices if days_of(part, zone)[0] <= plan.last_bucket] or slices[:1]
 
 
 def judged(
@@ -193,7 +204,9 @@ def judged(
     met = set[str]() if divisions is None else divisions
     for number, part in enumerate(slices):
         final = number == len(slices) - 1 and not keep
-        step = Step(number, plan.log.pieces(part), tuple(sorted(met)), final)
+        turn = None if plan.looks is None else _turn(plan, plan.looks, slices, number)
+        pieces = [*plan.log.pieces(part), *([] if turn is None else _ahead(plan, turn, part))]
+        step = Step(number, pieces, tuple(sorted(met)), final, turn)
         shard = engine.run(step, plan)
         yield shard
         met |= _divisions(shard, plan.root)
@@ -201,6 +214,25 @@ def judged(
         done += part.rows
         if progress is not None:
             progress(done, total)
+
+
+def _turn(plan: Plan, clock: LookClock, slices: Sequence[Slice], number: int) -> Turn:
+    """What closes with a slice, and which looks are taken on the way."""
+    before = days_of(slices[number - 1], clock.zone)[1] if number else None
+    final = number == len(slices) - 1
+    closes = plan.last_bucket if final else days_of(slices[number], clock.zone)[1]
+    return Turn(clock, before, closes, goes_on=final)
+
+
+def _ahead(plan: Plan, turn: Turn, part: Slice) -> list[Piece]:
+    """What was admitted before the last close of a turn, and counts after its slice."""
+    until = plan.log.clock
+    if until is None or until < part.end:
+        return []
+    if not turn.goes_on:
+        until = min(until, turn.clock.closing(turn.closes))
+    # The clock itself may be the instant of the last event.
+    return plan.log.pieces(Slice(part.end, until + timedelta(microseconds=1), rows=0))
 
 
 def canonical(signals: Signals) -> Iterator[str]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from connectors.log import EventLog
 from connectors.store.schemas import EVIDENCE, SIGNAL
-from pipelines.flow import Shard, by_division, lay_out
+from pipelines.flow import MetFirst, Shard, by_division, lay_out
 from pipelines.stages.cells import COUNTS
 from pipelines.stages.copies import ELSEWHERE
 from pipelines.stages.detect import Detection
@@ -181,9 +181,10 @@ def _cells(events: pa.Table, reader: Reader, detection: Detection, root: str) ->
     (batch,) = events.combine_chunks().to_batches()
     rows = understand(batch, reader)
     # Tallies of a day count what each division heard, wherever else it was heard.
-    nowhere = ELSEWHERE.empty_table()
+    nowhere = MetFirst(ELSEWHERE.empty_table(), ELSEWHERE.empty_table())
     found = [
-        cells(lay_out(name, [mine], nowhere, None, detection).new_rows) for name, mine in by_division(rows)
+        cells(lay_out(name, [mine], nowhere, None, detection).division.new_rows)
+        for name, mine in by_division(rows)
     ]
     return with_root(found, root)
 

@@ -164,6 +164,8 @@ class DetectionSettings(Model):
     half_life_days: Annotated[float, Field(ge=7)] = 60
     warm_up_days: Annotated[int, Field(ge=0, le=_TEN_YEARS)] = 28
     memory_days: Annotated[int, Field(ge=7, le=_TEN_YEARS)] = 28
+    early_look_minutes: Annotated[int, Field(ge=0, le=1440)] = 0
+    """How often days that are still open are looked at, on the log's clock; 0: they are not."""
     lexicon: str | None = None
     """Folder of your own lexicon entries, laid out as Vigie's."""
 
@@ -273,6 +275,7 @@ class Settings(Model):
             window=self.detection.memory_days,
             false_alerts=self.detection.false_alerts_per_perimeter_per_year,
             min_authors=self.privacy.min_authors,
+            look_every_us=self.detection.early_look_minutes * 60_000_000,
             occasions=in_buckets(self.occasions),
         )
 
@@ -291,12 +294,16 @@ class Settings(Model):
     @cached_property
     def relevant(self) -> dict[str, Any]:
         """The settings that signals depend on, plain values."""
+        detection = self.detection.model_dump(mode="json", exclude={"lexicon"})
+        if not self.detection.early_look_minutes:
+            # Where no looks are taken, settings are those of before there were any.
+            del detection["early_look_minutes"]
         plain = {
             "organisation": self.organisation.model_dump(
                 mode="json", include={"root", "timezone", "languages"}
             ),
             "min_authors": self.privacy.min_authors,
-            "detection": self.detection.model_dump(mode="json", exclude={"lexicon"}),
+            "detection": detection,
             # Day by day: the library that knows holidays may learn better.
             **({"occasions": as_plain(self.occasions)} if self.occasions else {}),
         }

@@ -14,11 +14,10 @@ import pyarrow.compute as pc
 
 from connectors.log import EventLog, Piece
 from pipelines import flow
-from pipelines.flow import BATCH_ROWS, Rules, Shard
+from pipelines.flow import BATCH_ROWS, LaidOut, MetFirst, RootView, Rules, Shard, Tallied
 from pipelines.shelf import Shelf, read_state, write_state
-from pipelines.stages.copies import compare_copies
-from pipelines.stages.division import Division
 from pipelines.stages.finds import Found
+from pipelines.stages.looks import LookClock, Turn
 from pipelines.stages.understand import Reader
 
 _FOUND = ".found"
@@ -39,7 +38,9 @@ class Plan(Rules):
     work: Path
     shelf: Shelf
     last_bucket: int
-    """Last closed bucket; later rows are left for the next replay."""
+    """Last closed bucket; later rows are left for the next replay, but for early looks."""
+    looks: LookClock | None = None
+    """The log's clock, for early looks; None: none is taken."""
     batch_rows: int = BATCH_ROWS
 
 
@@ -53,15 +54,19 @@ class Step:
     """Divisions met so far: they answer for the root's flags even if the slice holds none of their rows."""
     final: bool = False
     """Whether no slice follows: then the state it leaves is not kept."""
+    turn: Turn | None = None
+    """What closes with the slice, and the looks on the way; None: no looks. Rows after its last close are
+    read for looks alone: the slice they are in closes them."""
 
 
-def read_rows(piece: Piece, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Understand the closed rows of a piece; yields them by division."""
+def read_rows(piece: Piece, step: Step, plan: Plan) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Understand the closed rows of a piece, and those that are looked at; yields them by division."""
     rows_of = flow.read_rows(piece, plan.log, _reader(plan.work), batch_rows=plan.batch_rows)
     for name, rows in rows_of:
-        closed = pc.less_equal(rows["bucket"], plan.last_bucket)
-        if not pc.all(closed).as_py():
-            rows = rows.filter(closed)
+        if step.turn is None:
+            closed = pc.less_equal(rows["bucket"], plan.last_bucket)
+            if not pc.all(closed).as_py():
+                rows = rows.filter(closed)
         if rows.num_rows:
             yield name, rows
 
@@ -81,35 +86,33 @@ def _reader_file(work: Path) -> Path:
     return work / "reader.pickle"
 
 
-def compare(listed: Iterable[pa.Table], step: Step, plan: Plan) -> pa.Table:
-    """Compare the copies that divisions list; gives ELSEWHERE of the slice."""
-    met = plan.shelf.take(step.number, _COPIES)
-    compared = compare_copies(listed, met, window=plan.detection.window)
-    _hand_on(plan, step, _COPIES, compared.met)
-    return compared.elsewhere
+def compare(listed: Iterable[pa.Table], step: Step, plan: Plan) -> MetFirst:
+    """Compare the copies that divisions list."""
+    first, met = flow.compare(listed, plan.shelf.take(step.number, _COPIES), plan.detection, step.turn)
+    _hand_on(plan, step, _COPIES, met)
+    return first
 
 
-def lay_out(
-    name: str, batches: Iterable[pa.RecordBatch], elsewhere: pa.Table, step: Step, plan: Plan
-) -> Division:
+def lay_out(name: str, batches: Iterable[pa.RecordBatch], met: MetFirst, step: Step, plan: Plan) -> LaidOut:
     """A division's rows behind those it remembers, ready to be counted."""
     remembered = plan.shelf.take(step.number, name + _REMEMBERED)
-    return flow.lay_out(name, batches, elsewhere, remembered, plan.detection)
+    return flow.lay_out(name, batches, met, remembered, plan.detection, step.turn)
 
 
-def judge_root(tallies: Iterable[pa.Table], step: Step, plan: Plan) -> tuple[pa.Table, Found]:
-    """Sum the tallies and judge them at the root; gives ROOT_VIEW and what was found there."""
-    judged = flow.judge_root(tallies, plan.shelf.take(step.number, _ROOT), plan)
+def judge_root(tallies: Iterable[Tallied], step: Step, plan: Plan) -> tuple[RootView, Found]:
+    """Sum the tallies and judge them at the root; gives what divisions are told and what was found there."""
+    judged = flow.judge_root(tallies, plan.shelf.take(step.number, _ROOT), plan, step.turn)
     _hand_on(plan, step, _ROOT, judged.state)
     return judged.view, judged.found
 
 
-def judge_division(division: Division, view: pa.Table, step: Step, plan: Plan) -> Shard:
+def judge_division(laid_out: LaidOut, view: RootView, step: Step, plan: Plan) -> Shard:
     """Judge a division's perimeters with what the root tells, and sum its cells."""
-    judged = flow.judge_division(division, view, plan.shelf.take(step.number, division.name), plan)
-    _hand_on(plan, step, division.name, judged.tree)
+    name = laid_out.division.name
+    judged = flow.judge_division(laid_out, view, plan.shelf.take(step.number, name), plan, step.turn)
+    _hand_on(plan, step, name, judged.tree)
     if judged.remembered is not None:
-        _hand_on(plan, step, division.name + _REMEMBERED, judged.remembered)
+        _hand_on(plan, step, name + _REMEMBERED, judged.remembered)
     return judged.shard
 
 

@@ -100,6 +100,9 @@ def must_run_again(before: Workspace, after: Workspace) -> Again:
     ours, theirs = payload_of(before), payload_of(after)
     if ours["version"] == theirs["version"]:
         return "nothing"
+    if before.settings.stages.look_every_us != after.settings.stages.look_every_us:
+        # Looks read rows of days that do not close with their slice.
+        return "everything"
     judged = {"version", "detection", "min_authors", "occasions"}
     read = {name for name in {*ours, *theirs} - judged if ours.get(name) != theirs.get(name)}
     return "everything" if read else "judging"

@@ -262,6 +262,7 @@ class Workspace:
             min_authors=stages.min_authors,
             window=stages.window,
             settings_version=self.settings_version,
+            look_every_us=stages.look_every_us,
         )
 
     def learn(self, *, progress: Callable[[int, int], None] | None = None) -> "Lesson":

@@ -14,13 +14,13 @@ from connectors.store.schemas import EVIDENCE, SIGNAL
 from detectors.features import THEME, feature_id
 from pipelines.lexicon import Lexicon, Theme
 from pipelines.stages.carriers import Carriers
-from pipelines.stages.corroborate import Candidate, Story
 from pipelines.stages.episodes import Episode, Episodes, follow
 from pipelines.stages.explain import Signals, Telling
 from pipelines.stages.finding import (
     Finding,
 )
 from pipelines.stages.lexicon_table import compile_lexicon
+from pipelines.stages.story import Candidate, Story
 from pipelines.stages.tell import tell
 from pipelines.stages.understand import Reader
 

@@ -37,6 +37,10 @@ STORE = """
 [store]
 dsn = "{dsn}"
 """
+LOOKS = """
+[detection]
+early_look_minutes = {minutes}
+"""
 TABLES = {
     "signal": "ORDER BY signal_id",
     "signal_evidence": "ORDER BY signal_id, event_id",
@@ -45,11 +49,15 @@ TABLES = {
 }
 
 
-def write_settings(folder: Path, dsn: str | None) -> Path:
-    """The settings of a workspace whose log is `folder/log`; its store is the built-in one without a DSN."""
+def write_settings(folder: Path, dsn: str | None, *, looks: int = 0) -> Path:
+    """The settings of a workspace whose log is `folder/log`; its store is the built-in one without a DSN.
+
+    looks: minutes from one early look to the next; 0: none is taken.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "vigie.toml"
-    file.write_text(SETTINGS if dsn is None else SETTINGS + STORE.format(dsn=dsn))
+    content = SETTINGS if dsn is None else SETTINGS + STORE.format(dsn=dsn)
+    file.write_text(content + (LOOKS.format(minutes=looks) if looks else ""))
     return file
 
 

@@ -6,7 +6,7 @@ is what was known then. Everything in it is generated.
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,7 @@ min_authors = 4
 false_alerts_per_perimeter_per_year = {alerts}
 half_life_days = {half_life}
 warm_up_days = 10
+early_look_minutes = {looks}
 {lexicon}
 """
 TREE = "perimeter,name\ne,Enseigne\n" + "".join(
@@ -73,11 +74,18 @@ def opened(settings: Path, at: datetime) -> Workspace:
 class Life:
     """Writes the log of a folder, day after day."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, looks: int = 0) -> None:
+        """looks: minutes from one early look to the next."""
         self.folder = folder
         self.now = LOADED
         self.moments: list[Moment] = []
-        self._values: dict[str, Any] = {"alerts": 0.05, "half_life": 60, "tree": "", "lexicon": ""}
+        self._values: dict[str, Any] = {
+            "alerts": 0.05,
+            "half_life": 60,
+            "tree": "",
+            "lexicon": "",
+            "looks": looks,
+        }
         folder.mkdir(parents=True)
         self.settings = folder / "vigie.toml"
         self.set()
@@ -134,15 +142,18 @@ def live_segments(chance: random.Random, last: datetime) -> Iterator[tuple[datet
     yield from sorted(by_time.items())
 
 
-def live_through(folder: Path, *, copies: int) -> Life:
-    """A whole life, copied at so many moments drawn at random, and at its end."""
+def live_through(folder: Path, *, copies: int, also: Iterable[int] = (), looks: int = 0) -> Life:
+    """A whole life, copied at so many moments drawn at random, and at its end.
+
+    also: numbers of segments after which it is copied too. looks: as in `Life`.
+    """
     chance = random.Random(7)
-    life = Life(folder / "now")
+    life = Life(folder / "now", looks=looks)
     with life.write() as log:
         past = [{**row, "grace_s": GRACE_S} for row in rows_between(BEGUN, LOADED)]
         log.append_history(table(past), loaded_at=life.now, note={})
     segments = list(live_segments(chance, LOADED + timedelta(days=30)))
-    copied = set(chance.sample(range(1, len(segments)), copies))
+    copied = {*chance.sample(range(1, len(segments)), copies), *also}
     for number, (at, rows) in enumerate(segments):
         life.now = max(at, life.now)
         _decide(life, number)

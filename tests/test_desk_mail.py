@@ -80,6 +80,7 @@ class Desk:
         step: int = 0,
         capped: tuple[int, ...] = (),
         earlier: tuple[str, ...] = (),
+        withdrawals: tuple[int, ...] = (),
     ) -> Envelope | None:
         message = Message(
             id="ab" * 16,
@@ -89,6 +90,7 @@ class Desk:
             signals=tuple((f"{number:032x}", step) for number in numbers),
             capped=frozenset(f"{number:032x}" for number in capped),
             earlier=earlier,
+            withdrawals=frozenset(f"{number:032x}" for number in withdrawals),
         )
         composer = Composer(self.store, self.links, self.organisation, link_days=60)
         return composer.compose(message, kept)
@@ -288,5 +290,5 @@ def test_dates_are_the_subscribers(desk: Desk, made: ModuleType, alerts: ModuleT
 
 @pytest.mark.parametrize(("lang", "see"), [("fr", "Voir et répondre : http"), ("en", "See and answer: http")])
 def test_the_colon_of_a_text_is_that_of_its_language(lang: str, see: str) -> None:
-    items = {"s": {"sentence": "x"}, "item": {"link": "http://a"}, "grown": False}
+    items = {"s": {"sentence": "x"}, "item": {"link": "http://a"}, "again": ""}
     assert see in render("brief.txt", w=words_of(lang), **items)

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import psutil
 import pytest
 
 from connectors.errors import StoreError
+from connectors.events import FLAG_HISTORY
+from connectors.log import LogWriter
 from connectors.store import Store, open_store
 from pipelines.plain import PlainEngine
 from pipelines.publish import publish
@@ -46,8 +48,8 @@ def described(store: Store) -> list[Any]:
 class Killed:
     """A live job on a workspace of its own, whose processes are killed by name."""
 
-    def __init__(self, folder: Path) -> None:
-        self.settings = write_settings(folder, None)
+    def __init__(self, folder: Path, *, looks: int = 0) -> None:
+        self.settings = write_settings(folder, None, looks=looks)
         self.log = folder / "log"
         self.data = folder / "store"
         self.live = Live(self.settings, *OPTIONS)
@@ -119,11 +121,14 @@ class Killed:
         return int(file.read_text().split()[0]) if file.exists() else None
 
 
-def killed_many_times(folder: Path, kills: int, names: list[str], seed: int) -> Counter[str]:
-    """Load, kill, and compare with a replay at the end; gives how often each was killed."""
+def killed_many_times(
+    folder: Path, kills: int, names: list[str], seed: int, *, looks: int = 0
+) -> Counter[str]:
+    """Load, kill, and compare with a replay at the end; gives how often each was killed. looks: as in
+    `write_settings`."""
     chance, pause = random.Random(seed), threading.Event()
-    history(folder / "log", [{**row, "grace_s": GRACE_S} for row in PAST])
-    run, killed = Killed(folder), Counter[str]()
+    history(folder / "log", [{**row, "grace_s": GRACE_S, "flags": FLAG_HISTORY} for row in PAST])
+    run, killed = Killed(folder, looks=looks), Counter[str]()
     try:
         until(lambda: run.closed_until() is not None, "the history")
         for number in range(kills):
@@ -133,6 +138,9 @@ def killed_many_times(folder: Path, kills: int, names: list[str], seed: int) -> 
             name = names[number] if number < len(names) else chance.choice(names)
             until(lambda name=name: run.kill(name), f"a process to kill: {name}")  # type: ignore[misc]
             killed[name] += 1
+        with LogWriter(run.log, now=lambda: LIVE[-1][0]) as writer:
+            # All days close, so that no look at an open one is left to wait for.
+            writer.heartbeat(LIVE[-1][0] + timedelta(days=5))
         until(lambda: shows_all_closed(run.closed_until(), run.log), "the last close")
     except AssertionError as error:
         error.add_note(f"It said:\n{run.live.said}")
@@ -143,6 +151,8 @@ def killed_many_times(folder: Path, kills: int, names: list[str], seed: int) -> 
     with open_store(None, data=run.data) as store:
         followed = described(store)
         assert followed[0]
+        raised_early = [signal for signal in followed[0] if "early" in signal["explanation"]]
+        assert bool(raised_early) == bool(looks)
         workspace.replay(
             PlainEngine(),
             use=lambda replayed: publish(workspace, replayed, store, started_at=workspace.now()),
@@ -162,6 +172,12 @@ def readable() -> Iterator[Path]:
 @pytest.mark.faults
 def test_a_worker_and_the_store_are_killed(readable: Path) -> None:
     assert killed_many_times(readable, 2, ["worker", "postgres"], seed=1) == {"worker": 1, "postgres": 1}
+
+
+@pytest.mark.faults
+def test_all_are_killed_where_open_days_are_looked_at(readable: Path) -> None:
+    names = ["job", "worker", "postgres", "java"]
+    assert killed_many_times(readable, 4, names, seed=3, looks=240) == dict.fromkeys(names, 1)
 
 
 @pytest.mark.faults

@@ -18,8 +18,12 @@ from pipelines.plain import PlainEngine
 from pipelines.publish import publication_of, publish
 from pipelines.replay import Replayed
 from pipelines.settings import load_settings
+from pipelines.stages.explain import Signals
+from pipelines.stages.looks import LookClock, Turn
 from pipelines.stages.tally import theme_keys
 from pipelines.workspace import Workspace
+
+TALLIES = "SELECT * FROM vigie.tally ORDER BY bucket_at, perimeter, channel, voice, theme"
 
 
 def published(raw: psycopg.Connection) -> dict[str, list[Any]]:
@@ -72,3 +76,21 @@ def test_crowds_are_counted_as_days_close_as_a_replay_counts_them(
         sink.write(update)
         sink.write(update)
     assert published(raw) == expected
+    # A turn that only looks at open days tells signals, and leaves what closed days count as it is.
+    told, tallies = replayed.signals, raw.execute(TALLIES).fetchall()
+    early = told.signals.set_column(
+        told.signals.schema.get_field_index("status"),
+        told.signals.schema.field("status"),
+        pa.array(["early"] * told.signals.num_rows),
+    )
+    clock = LookClock(900_000_000, sink.zone, ((-1, 0),), last=0)
+    looking = Close(
+        4, last, replayed.closed_until, "ab" * 32, 2, caught_up=True, turn=Turn(clock, last, last)
+    )
+    update = Update(1, looking, last + 1, cells.slice(0, 0), Signals(early, told.evidence))
+    for _ in range(2):
+        sink.write(update)
+        assert {row["status"] for row in store.signals()} == {"early"}
+        assert store.run().log_head == "ab" * 32  # type: ignore[union-attr]
+        assert raw.execute(TALLIES).fetchall() == tallies
+        assert published(raw) == expected

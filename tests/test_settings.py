@@ -244,6 +244,7 @@ RELEVANT: list[tuple[str, str, Any]] = [
     ("detection", "half_life_days", 61),
     ("detection", "warm_up_days", 27),
     ("detection", "memory_days", 29),
+    ("detection", "early_look_minutes", 15),
 ]
 IRRELEVANT: list[tuple[str, str, Any]] = [
     ("organisation", "name", "F"),

@@ -55,6 +55,7 @@ false_alerts_per_perimeter_per_year = 0.25
 half_life_days = 60.0
 warm_up_days = 28
 memory_days = 28
+early_look_minutes = 15
 lexicon = "mots"
 [alerts]
 url = "https://vigie.exemple.test"

@@ -11,14 +11,10 @@ from pipelines.cli.signal_text import print_signal
 T0 = datetime(2026, 3, 4, 8, 30, tzinfo=UTC)
 
 
-def shown(
-    capsys: pytest.CaptureFixture[str],
-    *,
-    terms: dict[str, float],
-    channel: str | None,
-    taught: dict[str, Any] | None = None,
-) -> list[str]:
-    row: dict[str, Any] = {
+def signal(**values: Any) -> dict[str, Any]:
+    """A row of the store, with its state; explanation: what is to be explained besides."""
+    explanation = {"threshold": 11.0, "terms": {}, "part_of": None, "taught": None}
+    return {
         "signal_id": "ab" * 16,
         "perimeter": "mag/lille",
         "bucket": date(2026, 3, 4),
@@ -32,15 +28,28 @@ def shown(
         "first_seen": T0,
         "last_seen": T0,
         "evidence": 12.0,
-        "explanation": {"threshold": 11.0, "terms": terms, "part_of": None, "taught": taught},
         "channels": {"email": None, "survey": 5},
         "voices": {"customer": 7},
         "min_authors": 5,
         "tone": "complaint",
         "mean_score": None,
         "theme": None,
+        "label": "bip",
         "sentence_fr": "Lille : une phrase.",
+        "sentence_en": "Lille: a sentence.",
+        **values,
+        "explanation": explanation | values.get("explanation", {}),
     }
+
+
+def shown(
+    capsys: pytest.CaptureFixture[str],
+    *,
+    terms: dict[str, float],
+    channel: str | None,
+    taught: dict[str, Any] | None = None,
+) -> list[str]:
+    row = signal(explanation={"terms": terms, "taught": taught})
     said = {"perimeter": "mag/lille", "channel": channel, "voice": "customer", "excerpt": "Ça bipe."}
     print_signal(row, [said | {"occurred_at": T0}], [], {"mag/lille": "Lille"}, Lang.FR)
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]

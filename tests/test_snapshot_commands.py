@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from connectors.errors import LogError
+from pipelines.cli.snapshots import write_snapshot
 from pipelines.erase import Asked, erase_found, find
 from pipelines.in_force import workspace_as_of
 from pipelines.plain import PlainEngine
@@ -154,3 +156,22 @@ def test_the_commands_write_use_list_and_remove(tmp_path: Path, shop: ModuleType
     (settings.parent / "secret" / "vigie.key").rename(tmp_path / "key")
     refused = shop.run("snapshots", "list", *ours)
     assert (refused.exit_code, refused.stderr.count("\n")) == (4, 1)
+
+
+def test_where_early_looks_are_taken_no_snapshot_is_used_or_kept(life: Life, tmp_path: Path) -> None:
+    world, snapshots = keyed(life, tmp_path)
+    one = keeping_of(world, print)
+    assert one is not None
+    world.replay(PlainEngine(), use=lambda _: None, begin=one.begin, end=one.end)
+    settings = tmp_path / "world" / "vigie.toml"
+    content = settings.read_text("utf-8")
+    settings.write_text(content.replace("early_look_minutes = 0", "early_look_minutes = 60"), "utf-8")
+    looking = opened(settings, life.now)
+    assert looking.settings.stages.look_every_us
+    assert keeping_of(looking, print) is None
+    with pytest.raises(LogError, match="early_look_minutes is 60, "):
+        write_snapshot(settings)
+    assert len(snapshots.all()) == 1
+    # An audit looks at what is there, and finds no fault with it.
+    proof = prove(looking, store=None, heads=[], signals=True)
+    assert (proof.faults, proof.snapshots) == ([], 1)

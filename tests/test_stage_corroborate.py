@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.schemas import CANDIDATE, SUPPORT
-from pipelines.stages.corroborate import Corroboration, Story, corroborate, within
+from pipelines.stages.corroborate import Corroboration, corroborate
 from pipelines.stages.detect import Detection
 from pipelines.stages.finds import Found
+from pipelines.stages.story import Story, within
 
 LILLE, ARRAS, NICE = "e/nord/lille", "e/nord/arras", "e/sud/nice"
 DETECTION = Detection(min_authors=4, window=10)

@@ -14,7 +14,6 @@ from detectors.emergence_tails import Tails
 from detectors.emergence_tree import EmergenceTree
 from detectors.features import THEME, feature_id
 from detectors.schemas import CANDIDATE, FEATURE_TALLY, SUPPORT
-from pipelines.stages.corroborate import within
 from pipelines.stages.detect import (
     SHARES,
     Detection,
@@ -26,6 +25,7 @@ from pipelines.stages.detect import (
 )
 from pipelines.stages.division import Division
 from pipelines.stages.finds import Found
+from pipelines.stages.story import within
 from pipelines.stages.understand import UNDERSTOOD
 
 USUAL, NEW, WAIT = feature_id("attente"), feature_id("odeur"), feature_id("wait", THEME)

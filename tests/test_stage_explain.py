@@ -15,10 +15,10 @@ from connectors.events import EVENT
 from connectors.store.schemas import EVIDENCE, SIGNAL
 from detectors.features import THEME, feature_id, pair_id
 from pipelines.lexicon import Lexicon, Theme
-from pipelines.stages.corroborate import Candidate, Story
 from pipelines.stages.evidence import EXCERPT_LENGTH, excerpt
 from pipelines.stages.explain import Signals, Telling, explain
 from pipelines.stages.lexicon_table import compile_lexicon
+from pipelines.stages.story import Candidate, Story
 from pipelines.stages.understand import Reader
 
 LILLE = "e/nord/lille"

@@ -125,5 +125,5 @@ class Courier:
                 done.failed += 1
             self._say(f"message {message.id[:8]} to {kept.subscription.subscriber}: {problem}")
         else:
-            self.outbox.settle(message, "sent", now=self._now())
+            self.outbox.settle(message, "sent", left_out=envelope.left_out, now=self._now())
             done.sent += 1

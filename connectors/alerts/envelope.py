@@ -47,7 +47,8 @@ class Envelope:
 
     text, html: the whole message; html names pictures by `cid:`. brief: a few lines for chats and text
     messages. pictures: PNG by content id. unsubscribe: link. follows: ids of earlier messages on the same
-    signal, the oldest first. facts: plain values for machines.
+    signal, the oldest first. facts: plain values for machines. left_out: ids of signals that the message was
+    to tell of and does not.
     """
 
     message_id: str
@@ -59,6 +60,7 @@ class Envelope:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     follows: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
 
 def recipient(to: str) -> Address:

@@ -5,7 +5,7 @@ is. An attempt is recorded before it begins, and its end after: a process killed
 message due, so it leaves at least once, and twice only where the receiver had taken it and nobody wrote so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +31,9 @@ End = Literal["sent", "dead", "withdrawn"]
 class Message:
     """A message that is due. signals: ids with their steps, those held by the cap among them in `capped`.
 
-    earlier: ids of the messages that left before to the same address on the same signals, in order of steps.
+    earlier: ids of the messages that left before to the same address on the same signals, in order of steps,
+    since what was raised early was last withdrawn.
+    withdrawals: of signals that were raised early those that it tells are withdrawn.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Message:
     signals: tuple[tuple[str, int], ...]
     capped: frozenset[str]
     earlier: tuple[str, ...] = ()
+    withdrawals: frozenset[str] = frozenset()
 
 
 def delay_after(attempt: int) -> timedelta:
@@ -150,13 +153,26 @@ class Outbox:
             {"id": message.id, "problem": problem},
         )
 
-    def settle(self, message: Message, end: End, *, problem: str | None = None, now: datetime) -> None:
-        """Record how a message ended."""
-        self._change(
-            "UPDATE vigie.outbox SET state = %(end)s, settled_at = %(now)s, problem = %(problem)s"
-            " WHERE message_id = %(id)s AND state = 'due'",
-            {"id": message.id, "end": end, "problem": problem, "now": now},
-        )
+    def settle(
+        self,
+        message: Message,
+        end: End,
+        *,
+        problem: str | None = None,
+        left_out: Collection[str] = (),
+        now: datetime,
+    ) -> None:
+        """Record how a message ended. left_out: ids of its signals that it told nothing of."""
+        with self._store.transaction() as connection:
+            connection.execute(
+                "UPDATE vigie.outbox SET state = %(end)s, settled_at = %(now)s, problem = %(problem)s"
+                " WHERE message_id = %(id)s AND state = 'due'",
+                {"id": message.id, "end": end, "problem": problem, "now": now},
+            )
+            connection.execute(
+                "DELETE FROM vigie.alert WHERE message_id = %(id)s AND signal_id = ANY(%(left_out)s)",
+                {"id": message.id, "left_out": list(left_out)},
+            )
 
     def messages(self, state: str | None = None) -> list[dict[str, Any]]:
         """Every message, or those of one state, the oldest first: rows of the table, with `signals`."""
@@ -183,8 +199,10 @@ class Outbox:
 
 def _message(row: Mapping[str, Any]) -> Message:
     # A signal that grew while it waited for a digest is held at several steps, and told of once.
-    last = {one["signal_id"]: one["step"] for one in sorted(row["signals"], key=lambda one: int(one["step"]))}
-    signals = tuple((one, last[one]) for one in dict.fromkeys(one["signal_id"] for one in row["signals"]))
+    last = {one["signal_id"]: one for one in sorted(row["signals"], key=lambda one: int(one["step"]))}
+    signals = tuple(
+        (one, last[one]["step"]) for one in dict.fromkeys(one["signal_id"] for one in row["signals"])
+    )
     capped = frozenset(one["signal_id"] for one in row["signals"] if one["held"] == "cap")
     return Message(
         row["message_id"],
@@ -194,17 +212,23 @@ def _message(row: Mapping[str, Any]) -> Message:
         signals,
         capped,
         tuple(row["earlier"]),
+        frozenset(signal for signal, one in last.items() if not one["people"]),
     )
 
 
 _TOLD = """
-SELECT alert.address_id, signal_id, max(step) AS step, max(people) FILTER (WHERE state = 'sent') AS reached,
-       max(people) FILTER (
-           WHERE state = 'sent'
-              OR ended_at IS NULL AND (state IS DISTINCT FROM 'withdrawn' OR problem <> %(ended)s)
-       ) AS people
-FROM vigie.alert JOIN vigie.subscription USING (subscription_id) LEFT JOIN vigie.outbox USING (message_id)
-GROUP BY alert.address_id, signal_id
+SELECT address_id, signal_id, max(step) AS step, max(people) FILTER (WHERE state = 'sent') AS reached,
+       -- None after a withdrawal, which is the last to tell.
+       CASE (array_agg(people ORDER BY step DESC) FILTER (WHERE stands))[1]
+           WHEN 0 THEN 0 ELSE max(people) FILTER (WHERE stands)
+       END AS people
+FROM (
+    SELECT alert.address_id, signal_id, step, people, state,
+           state = 'sent'
+               OR ended_at IS NULL AND (state IS DISTINCT FROM 'withdrawn' OR problem <> %(ended)s) AS stands
+    FROM vigie.alert JOIN vigie.subscription USING (subscription_id) LEFT JOIN vigie.outbox USING (message_id)
+) AS told
+GROUP BY address_id, signal_id
 """
 _WRITE_ALERT_MESSAGE = """
 INSERT INTO vigie.outbox (message_id, subscription_id, kind, written_at, due_at, next_attempt_at)
@@ -228,7 +252,7 @@ WHERE subscription_id = %(subscription)s AND message_id IS NULL AND decided_at <
 _WITH_SIGNALS = """
 SELECT outbox.*, (
     SELECT coalesce(jsonb_agg(jsonb_build_object(
-        'signal_id', alert.signal_id, 'step', alert.step, 'held', alert.held
+        'signal_id', alert.signal_id, 'step', alert.step, 'held', alert.held, 'people', alert.people
     ) ORDER BY alert.decided_at, alert.signal_id), '[]')
     FROM vigie.alert WHERE alert.message_id = outbox.message_id
 ) AS signals
@@ -241,6 +265,11 @@ SELECT listed.*, ARRAY(
     JOIN vigie.alert AS before USING (address_id, signal_id)
     JOIN vigie.outbox AS gone ON gone.message_id = before.message_id
     WHERE mine.message_id = listed.message_id AND before.step < mine.step AND gone.state = 'sent'
+      AND NOT EXISTS (
+        SELECT FROM vigie.alert AS taken_back
+        WHERE taken_back.address_id = mine.address_id AND taken_back.signal_id = mine.signal_id
+          AND taken_back.people = 0 AND taken_back.step >= before.step AND taken_back.step < mine.step
+      )
     ORDER BY before.step, gone.message_id
 ) AS earlier
 FROM ({_WITH_SIGNALS}) AS listed

@@ -32,7 +32,8 @@ class Subscribed:
 class Told:
     """The last alert of a signal to an address. reached: people told of by messages that left, or None.
 
-    people: those that messages told of which left, or wait to leave; None of none.
+    people: those that messages told of which left, or wait to leave; None of none, 0 where the last of them
+    withdraws what was raised early.
     """
 
     step: int
@@ -102,7 +103,8 @@ def decide(
     they grow. sent: alerts of the last WEEK by address, those held not counted. An address is told once of a
     signal, whatever the number of its subscriptions; those that want it at once come first. A signal that
     others became part of is told where it is a step beyond what was told of those by messages that left, for
-    of a part none leaves any more.
+    of a part none leaves any more. What was raised early is not told again when it is confirmed; where it
+    was not sustained, those to whom a message on it left learn so once.
     """
     ranked = sorted(subscribed, key=lambda one: (one.subscription.rhythm != "immediate", one.id))
     room = dict(sent)
@@ -125,7 +127,7 @@ def decide(
                 one.id,
                 signal["signal_id"],
                 step,
-                signal["distinct_authors"],
+                0 if signal["status"] == "not_sustained" else signal["distinct_authors"],
                 held,
                 leaves_at(one.subscription, now),
             )
@@ -174,6 +176,8 @@ def _step(
     """The step to tell of; None where nothing is new. of_parts: what was told of signals now part of it."""
     if signal["signal_id"] in dismissed:
         return None
+    if signal["status"] == "not_sustained":
+        return told.step + 1 if told and told.reached and told.people else None
     heard = [told.people if told else None, *(one.reached for one in of_parts if one is not None)]
     before = max((people for people in heard if people is not None), default=None)
     if before is not None and signal["distinct_authors"] < STEP * max(before, 1):

@@ -9,6 +9,8 @@ SCORE_STEPS = ((None, RED), (0.6, ORANGE), (0.75, GREEN))
 MOOD_STEPS = ((None, RED), (-0.1, ORANGE), (0.1, GREEN))
 """Of a mean sentiment in [-1, 1]."""
 
+OPEN = "status IN ('open', 'early')"
+"""SQL over vigie_boards.signal: those that people have to deal with now."""
 MEANS = """
 sum(total) FILTER (WHERE answer = 'scored') / sum(texts) FILTER (WHERE answer = 'scored') AS score,
 sum(total) FILTER (WHERE answer = 'written') / sum(texts) FILTER (WHERE answer = 'written') AS mood
@@ -94,7 +96,7 @@ def signal_list(say: Say, lang: Lang, look: Look, where: str) -> AnyPanel:
             strength: Column(
                 width=80, decimals=1, unit="suffix: ×", steps=((None, GREY), (1, ORANGE), (1.5, RED))
             ),
-            status: Column(width=80),
+            status: Column(width=100),
             answer: Column(width=120),
         },
     )

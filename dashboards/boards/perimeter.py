@@ -10,7 +10,7 @@ from dashboards.board import (
     perimeter_variable,
     voice_variable,
 )
-from dashboards.boards._shared import MEANS, MOOD_STEPS, SCORE_STEPS, footer, open_days, signal_list
+from dashboards.boards._shared import MEANS, MOOD_STEPS, OPEN, SCORE_STEPS, footer, open_days, signal_list
 from dashboards.boards.watch import signals_raised
 from dashboards.panels import AnyPanel, Column, Look, band, bars, number, rows, series
 from dashboards.words import CHANNELS, DIMENSIONS, POLARITIES, STANCES, Lang, Say, speaker, spelled
@@ -299,7 +299,7 @@ def _below(say: Say, lang: Lang) -> AnyPanel:
         f"""
         SELECT path, name AS "{place}", texts AS "{texts}", score AS "{score}", mood AS "{mood}",
                (SELECT count(*) FROM vigie_boards.signal
-                WHERE status = 'open' AND (perimeter = path OR starts_with(perimeter, path || '/'))) AS "{open_now}"
+                WHERE {OPEN} AND (perimeter = path OR starts_with(perimeter, path || '/'))) AS "{open_now}"
         FROM vigie_boards.perimeter
         LEFT JOIN (SELECT perimeter AS path, sum(texts)::float8 AS texts FROM vigie_boards.volume
                    WHERE $__timeFilter(at) GROUP BY perimeter) AS volume USING (path)

@@ -1,7 +1,16 @@
 """Watch: what is open now, what comes in against what was expected, how fresh it is."""
 
 from dashboards.board import HERE, WITHIN, Annotation, Board, Row, dimension_variable, perimeter_variable
-from dashboards.boards._shared import MEANS, MOOD_STEPS, SCORE_STEPS, footer, last_of, open_days, signal_list
+from dashboards.boards._shared import (
+    MEANS,
+    MOOD_STEPS,
+    OPEN,
+    SCORE_STEPS,
+    footer,
+    last_of,
+    open_days,
+    signal_list,
+)
 from dashboards.panels import GREEN, ORANGE, RED, AnyPanel, Column, Look, band, bars, number, rows, series
 from dashboards.words import CHANNELS, DIMENSIONS, Lang, Say, speaker, spelled
 
@@ -37,7 +46,7 @@ def board(lang: Lang) -> Board:
                                     "The newest first. Strength: evidence over the perimeter's threshold.",
                                 ),
                             ),
-                            f"status = 'open' AND {DIMENSION}",
+                            f"{OPEN} AND {DIMENSION}",
                         ),
                         24,
                     )
@@ -72,7 +81,9 @@ def signals_raised(say: Say, lang: Lang) -> Annotation:
 
 
 def _figures(say: Say) -> list[tuple[AnyPanel, int]]:
-    open_now = f"SELECT count(*) AS signals FROM vigie_boards.signal WHERE {WITHIN} AND status = 'open' AND {DIMENSION}"
+    open_now = (
+        f"SELECT count(*) AS signals FROM vigie_boards.signal WHERE {WITHIN} AND {OPEN} AND {DIMENSION}"
+    )
     raised = (
         f"SELECT count(*) AS signals FROM vigie_boards.signal WHERE {WITHIN} AND {DIMENSION} "
         "AND $__timeFilter(raised_at)"
@@ -224,7 +235,7 @@ def _open_by_place(say: Say) -> AnyPanel:
         ),
         f"""
         SELECT perimeter_name AS name, count(*) AS signals
-        FROM vigie_boards.signal WHERE {WITHIN} AND status = 'open' AND {DIMENSION}
+        FROM vigie_boards.signal WHERE {WITHIN} AND {OPEN} AND {DIMENSION}
         GROUP BY perimeter, perimeter_name ORDER BY 2 DESC, 1 LIMIT 12
         """,
     )
@@ -240,7 +251,7 @@ def _open_by_dimension(say: Say) -> AnyPanel:
         ),
         f"""
         SELECT {spelled(f"coalesce(dimension, '{say('sans', 'none')}')", DIMENSIONS, say)} AS name, count(*) AS signals
-        FROM vigie_boards.signal WHERE {WITHIN} AND status = 'open' AND {DIMENSION}
+        FROM vigie_boards.signal WHERE {WITHIN} AND {OPEN} AND {DIMENSION}
         GROUP BY 1 ORDER BY 2 DESC, 1
         """,
     )

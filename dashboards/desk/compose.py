@@ -14,7 +14,7 @@ from connectors.alerts.subscriptions import Kept
 from connectors.store import Store
 from dashboards.desk.pictures import Pictures
 from dashboards.desk.render import as_png, render
-from dashboards.desk.shown import Organisation, Shown, name_of, show
+from dashboards.desk.shown import NOT_SUSTAINED, Organisation, Shown, name_of, show
 from dashboards.desk.words import Words, words_of
 
 MAIL_EXCERPTS, DIGEST_EXCERPTS = 3, 1
@@ -79,6 +79,9 @@ class Composer:
         )
         if signal is None or shown is None or shown.merged:
             return None
+        if shown.standing == NOT_SUSTAINED and signal_id not in message.withdrawals:
+            # Who was told of it learns that it is withdrawn by a message of its own, who was not need not.
+            return None
         link = self._links.signal(kept.id, signal_id)
         answers = [(f"{link}?do={action}#answer", words.of("actions", action)) for action in _ANSWERS]
         return _Item(signal["bucket"], shown, link, answers, signal_id in message.capped)
@@ -86,12 +89,13 @@ class Composer:
     def _alert(self, message: Message, item: _Item, words: Words, common: Mapping[str, Any]) -> Envelope:
         shown = item.signal
         (signal_id, _), *_ = message.signals
-        grown = bool(message.earlier)
         svg = self._pictures.compact(signal_id, words.lang)
-        values = {**common, "item": item, "s": shown, "grown": grown, "picture": PICTURE if svg else None}
+        change = _change(shown, grown=bool(message.earlier))
+        again = words[f"mail.{change}"] if change in ("grown", "withdrawn") else ""
+        values = {**common, "item": item, "s": shown, "again": again, "picture": PICTURE if svg else None}
         return Envelope(
             message_id=message.id,
-            subject=_subject(shown, words, grown=grown),
+            subject=_subject(shown, change, words),
             text=render("alert.txt", **values),
             html=render("alert.html", **values),
             brief=render("brief.txt", **values),
@@ -129,6 +133,7 @@ class Composer:
             brief=render("brief_digest.txt", **values),
             unsubscribe=common["unsubscribe"],
             facts={"signals": str(len(items))},
+            left_out=frozenset(dict(message.signals)) - {one.signal.signal_id for one in items},
         )
 
 
@@ -156,11 +161,17 @@ def reason(wanted: Subscription, names: Mapping[str, str], words: Words) -> str:
     return words.fill("mail.reason", wanted.subscriber, ", ".join(parts))
 
 
-def _subject(shown: Shown, words: Words, *, grown: bool) -> str:
+def _change(shown: Shown, *, grown: bool) -> str:
+    """What an alert tells of a signal: what it is, or what became of it since it was told of."""
+    if shown.standing == NOT_SUSTAINED:
+        return "withdrawn"
     if shown.people is None:
-        return _short(words.fill("mail.subject_silence", shown.place, shown.label))
-    key = "mail.subject_grown" if grown else "mail.subject"
-    return _short(words.fill(key, shown.place, shown.label, shown.people))
+        return "silence"
+    return "grown" if grown else shown.standing or "new"
+
+
+def _subject(shown: Shown, change: str, words: Words) -> str:
+    return _short(words.fill(f"mail.subject_{change}", shown.place, shown.label, shown.people))
 
 
 def _short(subject: str, most: int = 150) -> str:

@@ -17,6 +17,8 @@ from dashboards.taught_words import taught_words
 
 _BILLION = 9
 _ABSENCE = "silence"
+STANDINGS = EARLY, NOT_SUSTAINED = ("early", "not_sustained")
+"""Statuses of what a look at an open day raised."""
 
 Row = Mapping[str, Any]
 
@@ -44,6 +46,7 @@ class Shown:
     """A signal in words. people: at least so many, None for a silence, which nobody writes.
 
     facts: label and value of each. taught: what verdicts about the like of it taught; empty of none.
+    standing: `early` or `not_sustained` for what a look at an open day raised, until its close confirms it.
     """
 
     signal_id: str
@@ -64,6 +67,8 @@ class Shown:
     facts: Sequence[tuple[str, str]]
     excerpts: Sequence[Excerpt]
     merged: bool
+    standing: str
+    standing_word: str
     state: str
     state_word: str
     history: Sequence[Done]
@@ -108,6 +113,7 @@ def show(
     silent = signal["kind"] == _ABSENCE
     people = None if silent else signal["distinct_authors"]
     state = state_of(history)
+    standing = signal["status"] if signal["status"] in STANDINGS else ""
     return Shown(
         signal_id=signal["signal_id"],
         label=signal["label"],
@@ -129,6 +135,8 @@ def show(
             Excerpt(_about(item, signal, names, words, zone), item["excerpt"]) for item in telling
         ),
         merged=signal["status"] == "merged",
+        standing=standing,
+        standing_word=words.of("standings", standing) if standing else "",
         state=state,
         state_word=words.of("states", state),
         history=tuple(

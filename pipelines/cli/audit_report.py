@@ -12,7 +12,7 @@ from pipelines.cli.audit_words import figure, words
 from pipelines.cli.explain_plot import draw
 from pipelines.cli.options import Lang
 from pipelines.cli.output import minute, print_table, shown
-from pipelines.cli.signal_text import ID_LENGTH, name_of
+from pipelines.cli.signal_text import ID_LENGTH, name_of, raised_early_at
 
 if TYPE_CHECKING:
     from dashboards.report import Section
@@ -233,6 +233,8 @@ def judged_rows(
     yield words("subject", lang), grounds.term
     yield words("place", lang), f"{name_of(judged_at, names)} ({judged_at})"
     yield words("owner", lang), f"{name_of(signal['perimeter'], names)} ({signal['perimeter']})"
+    if at := raised_early_at(signal):
+        yield words("early", lang), words("early_at", lang, at=at)
     yield words("episode", lang), words("span", lang, first=grounds.since, last=grounds.raised)
     if grounds.first_learned is not None:
         until = grounds.since - timedelta(days=1)

@@ -13,6 +13,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "subject": ("sujet", "subject"),
     "place": ("périmètre jugé", "perimeter judged"),
     "owner": ("périmètre du signal", "perimeter of the signal"),
+    "early": ("levé tôt, la journée étant ouverte", "raised early, while the day was open"),
+    "early_at": ("{at} ; preuve et seuil sont d'alors", "{at}; evidence and threshold are of then"),
     "episode": ("épisode", "episode"),
     "span": ("du {first} au {last}", "{first} to {last}"),
     "baseline": ("historique dont vient l'attendu", "history that the expected comes from"),

@@ -28,7 +28,7 @@ from pipelines.cli.options import (
     open_workspace,
 )
 from pipelines.cli.output import notice, print_json, progress, shown, warn
-from pipelines.cli.signal_text import name_of
+from pipelines.cli.signal_text import name_of, raised_early_at
 from pipelines.cli.signals import has_store, pick
 
 if TYPE_CHECKING:
@@ -95,11 +95,23 @@ def ask(workspace: "Workspace", signal_id: str, placed: "list[Placed] | None" = 
     place = name_of(signal["explanation"]["judged_at"], workspace.names)
     told = why(signal, evidence, probed, workspace.settings, place=place)
     if not any(one.raised and one.day == told.grounds.raised for one in told.days):
-        raise StoreError(
-            f"signal {signal['signal_id']}: the log, judged with today's settings, raises no such alert; "
-            "`vigie replay` brings the store up to date"
-        )
+        raise StoreError(f"signal {signal['signal_id']}: {why_no_alert(signal)}")
     return told, probed
+
+
+def why_no_alert(signal: Mapping[str, Any]) -> str:
+    """Why no closed day shows a signal's alert, and what to do."""
+    at = raised_early_at(signal)
+    if at is None:
+        return (
+            "the log, judged with today's settings, raises no such alert; `vigie replay` brings the store up "
+            "to date"
+        )
+    since = {
+        "early": "is not closed yet, and only closed days are explained: ask again once it is",
+        "not_sustained": "has closed without bearing it out: `vigie audit why-not` tells why not",
+    }.get(signal["explanation"]["early"]["standing"], "bore it out by other terms than the look's")
+    return f"a look raised it at {at}, before its day, {signal['bucket']}, was over; that day {since}"
 
 
 def _replayed(

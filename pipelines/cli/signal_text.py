@@ -1,12 +1,14 @@
 """Signals as people read them in a terminal."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import typer
 
 from dashboards.evidence_words import SHAPES
 from dashboards.taught_words import taught_words
+from dashboards.words import STATUSES
 from pipelines.cli.options import Lang
 from pipelines.cli.output import minute, notice, plural, print_table, shown
 
@@ -39,7 +41,7 @@ def print_signals(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], l
                     name_of(row["perimeter"], names),
                     f"{row['label']}\n{row[f'sentence_{lang}']}\n",
                     f"≥ {row['distinct_authors']}" if row["distinct_authors"] else "",
-                    row.get("state", ""),
+                    _state(row),
                     row["signal_id"][:ID_LENGTH],
                 )
                 for row in listed
@@ -86,6 +88,23 @@ def name_of(perimeter: str, names: Mapping[str, str]) -> str:
     return names.get(perimeter) or perimeter.rpartition("/")[2]
 
 
+def _state(row: Mapping[str, Any]) -> str:
+    """What people made of a signal, and how one stands that was raised before its day closed."""
+    standing = _status(row) if row["status"] in ("early", "not_sustained") else ""
+    return ", ".join(filter(None, (row.get("state", ""), standing)))
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    status = str(row["status"])
+    return STATUSES.get(status, ("", status))[1]
+
+
+def raised_early_at(row: Mapping[str, Any]) -> str | None:
+    """When a look raised a signal, before its day closed; None where a close did."""
+    early = row["explanation"].get("early")
+    return None if early is None else minute(datetime.fromisoformat(early["at"]))
+
+
 def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple[str, str]]:
     explanation = row["explanation"]
     figures = [
@@ -93,7 +112,7 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
         ("perimeter", f"{name_of(row['perimeter'], names)} ({row['perimeter']})"),
         (
             "raised",
-            f"{row['bucket']:%Y-%m-%d}, {row['status']}" + (", from history" if row["retrospective"] else ""),
+            f"{row['bucket']:%Y-%m-%d}, {_status(row)}" + (", from history" if row["retrospective"] else ""),
         ),
         (
             "people",
@@ -107,6 +126,9 @@ def _figures(row: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[tuple
         ("tone", row["tone"]),
         ("state", row["state"]),
     ]
+    if at := raised_early_at(row):
+        since = ", confirmed since" if explanation["early"]["standing"] == "confirmed" else ""
+        figures.append(("raised early", f"{at}, while the day was open{since}"))
     if row["mean_score"] is not None:
         figures.append(("mean score", f"{row['mean_score']:.2f} of 1"))
     if row["theme"] is not None:

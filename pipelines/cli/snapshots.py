@@ -63,13 +63,13 @@ def write_snapshot(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = 
     With today's settings. `vigie replay` does it too; this is for logs that `vigie live` judges.
     """
     from pipelines.plain import PlainEngine
-    from pipelines.snapshots.opening import keeping_of
+    from pipelines.snapshots.opening import keeping_of, why_none
 
     workspace = open_workspace(settings)
     snapshots = _of(workspace)
     keeping = keeping_of(workspace, notice)
     if keeping is None:
-        raise LogError(f"{snapshots.folder}: audit.snapshots_share is 0: no snapshot may be kept")
+        raise LogError(f"{snapshots.folder}: {why_none(workspace.settings)}: no snapshot may be kept")
     with progress("events") as bars:
         task = bars.add_task("replaying", total=None)
         workspace.replay(

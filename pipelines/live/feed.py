@@ -8,7 +8,7 @@ a segment set aside, a new generation), a new epoch begins: the log is read agai
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from connectors.log.decisions import skipped_by
 from connectors.log.layout import to_us
 from pipelines.live.messages import Close, Parcel
 from pipelines.replay import SLICE_ROWS, last_closed_bucket
+from pipelines.stages.looks import NO_TICK, Graces, LookClock, Turn
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 
 _NEVER = -(1 << 30)
@@ -30,7 +31,7 @@ class Position:
 
     parcels, closes: sent in this epoch. planned: number of the manifest up to which slices were planned;
     slice: the next of them, None once all are sent. head: number of the last manifest whose rows were sent.
-    closed: last closed bucket.
+    closed: last closed bucket. looked: tick of the last early look; newest: tick that sees all rows sent.
     """
 
     version: str
@@ -41,6 +42,8 @@ class Position:
     slice: int | None = 0
     head: int = 0
     closed: int | None = None
+    looked: int = NO_TICK
+    newest: int = NO_TICK
 
     def to_json(self) -> str:
         """As `from_json` takes it."""
@@ -59,7 +62,7 @@ class Position:
 class Feed:
     """Reads the log from a position on. ends: take the log as it is, and close what a replay would close;
     otherwise a live part is awaited, and the last days stay open as long as it may reach back to them.
-    place_of: where a perimeter stands today.
+    place_of: where a perimeter stands today. look_every_us: as in `Detection`.
     """
 
     def __init__(
@@ -71,15 +74,18 @@ class Feed:
         place_of: Callable[[str], str],
         slice_rows: int = SLICE_ROWS,
         ends: bool,
+        look_every_us: int = 0,
     ) -> None:
         self.position = position
         self._log = log
         self._zone = zone
         self._slice_rows = slice_rows
         self._ends = ends
+        self._look_every_us = look_every_us
         self._place_of = place_of
         self._slices: list[Slice] | None = None
-        self._taught: tuple[str, Teaching] = "", NOTHING_TAUGHT
+        self._taught: tuple[int, Teaching] = 0, NOTHING_TAUGHT
+        self._graces = Graces()
 
     def step(self) -> Iterator[Parcel]:
         """The parcels of the next slice or of what was committed since; none where nothing is new.
@@ -112,7 +118,7 @@ class Feed:
             head = self._log.head
             seq = 0 if head is None else head.seq
             self.position = replace(self.position, planned=seq, head=seq)
-        self._slices = []
+        self._slices, self._graces, self._taught = [], Graces(), (0, NOTHING_TAUGHT)
         if self.position.slice is not None:
             self._slices = self._log.slices(max_rows=self._slice_rows, zone=self._zone)
 
@@ -134,11 +140,19 @@ class Feed:
             self.position = replace(self.position, slice=number + 1)
             if number + 1 < len(self._slices):
                 # Signals are told at the last close alone, so that one is left for the end.
-                if (bucket := _day(part.end, self._zone) - 1) < closable:
+                if (bucket := self._complete(part)) < closable:
                     yield from self._close(bucket, caught_up=False)
                 return
-        self.position = replace(self.position, slice=None)
+        head = self._log.head
+        newest = self.position.newest if head is None else self._newest(head)
+        self.position = replace(self.position, slice=None, newest=newest)
         yield from self._close(closable, caught_up=True)
+
+    def _complete(self, part: Slice) -> int:
+        """Last bucket that can be closed once a slice is sent: the looks before it see nothing later."""
+        clock = self._clock()
+        back = timedelta() if clock is None else timedelta(microseconds=clock.largest_grace)
+        return _day(part.end - back, self._zone) - 1
 
     def _follow(self) -> Iterator[Parcel]:
         """What was committed since; the clock decides at the end, when all rows before it are sent."""
@@ -151,12 +165,24 @@ class Feed:
             for piece in self._log.pieces_of(manifest.seq):
                 yield self._parcel(piece=piece, followed=True)
                 rows += piece.rows
-            self.position = replace(self.position, head=manifest.seq)
+            newest = self._newest(manifest) if manifest.rows else self.position.newest
+            self.position = replace(self.position, head=manifest.seq, newest=newest)
             if rows >= self._slice_rows and (bucket := self._closable_at(manifest)) < closable:
                 rows = 0
                 yield from self._close(bucket, caught_up=False)
         if fresh:
+            closed = self.position.closed
             yield from self._close(closable, caught_up=True)
+            if closed is not None and self.position.closed == closed:
+                yield from self._look(closed)
+
+    def _look(self, closed: int) -> Iterator[Parcel]:
+        """Look at the open buckets, if the clock came to a tick that sees rows no look saw."""
+        clock, every_us, looked = self._log.clock, self._look_every_us, self.position.looked
+        if not every_us or clock is None:
+            return
+        if to_us(clock) // every_us > looked < self.position.newest:
+            yield from self._turn(closed, caught_up=True)
 
     def _contradicts(self, manifest: Manifest) -> bool:
         """Whether rows of closed buckets came, or what was read already is no longer what is visible."""
@@ -182,11 +208,19 @@ class Feed:
         return Parcel(self.position.epoch, self.position.parcels, **content)  # type: ignore[arg-type]
 
     def _close(self, bucket: int, *, caught_up: bool) -> Iterator[Parcel]:
-        until, head = self._closed_until(), self._log.head
+        if self.position.closed is None or bucket > self.position.closed:
+            yield from self._turn(bucket, caught_up=caught_up)
+
+    def _turn(self, bucket: int, *, caught_up: bool) -> Iterator[Parcel]:
+        """The end of the buckets up to one, where they did not end yet, with the looks that are due."""
+        until, head, clock = self._closed_until(), self._log.head, self._clock()
         if until is None or head is None:
             return
-        if self.position.closed is not None and bucket <= self.position.closed:
-            return
+        turn = None
+        if clock is not None:
+            turn = Turn(clock, self.position.closed, bucket, self.position.looked, goes_on=caught_up)
+            if caught_up:
+                self.position = replace(self.position, looked=clock.last)
         self.position = replace(self.position, closes=self.position.closes + 1, closed=bucket)
         close = Close(
             self.position.closes,
@@ -196,8 +230,20 @@ class Feed:
             head.seq,
             caught_up=caught_up,
             teaching=self._teaching(),
+            turn=turn,
         )
         yield self._parcel(close=close)
+
+    def _clock(self) -> LookClock | None:
+        """The log's clock as it was read, None where no looks are taken."""
+        every_us, graces = self._look_every_us, self._graces
+        return LookClock.of(self._log, every_us=every_us, zone=self._zone, graces=graces)
+
+    def _newest(self, manifest: Manifest) -> int:
+        """The tick that sees all rows up to a manifest."""
+        if not self._look_every_us or manifest.clock is None:
+            return self.position.newest
+        return to_us(manifest.clock) // self._look_every_us + 1
 
     def _teaching(self) -> Teaching:
         """What the log as it was read teaches.
@@ -205,11 +251,12 @@ class Feed:
         What is in force in a bucket was taken before the log's clock came to it, so before it closed: what
         was read besides makes no difference to it.
         """
-        head = self._log.head_hash or ""
-        if head != self._taught[0]:
-            manifests = self._log.manifests()
-            self._taught = head, Teaching.of(manifests, zone=self._zone, place_of=self._place_of)
-        return self._taught[1]
+        read, taught = self._taught
+        fresh = list(self._log.manifests(read + 1))
+        if fresh and (not read or any(manifest.decision for manifest in fresh)):
+            taught = Teaching.of(self._log.manifests(), zone=self._zone, place_of=self._place_of)
+        self._taught = (fresh[-1].seq if fresh else read), taught
+        return taught
 
     def _closed_until(self) -> datetime | None:
         return self._log.closed_until() if self._ends else self._log.settled_until()

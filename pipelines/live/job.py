@@ -62,6 +62,7 @@ class LiveJob:
             place_of=reader.place_of,
             slice_rows=self.slice_rows,
             ends=self.ends,
+            look_every_us=self.rules.detection.look_every_us,
         )
 
     def understand(self, parcel: Parcel) -> Iterator[Batch | Listed]:

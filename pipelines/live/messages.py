@@ -15,6 +15,7 @@ from connectors.log import Piece
 from pipelines.flow import Shard
 from pipelines.stages.copies import division_id
 from pipelines.stages.finds import Found
+from pipelines.stages.looks import Turn
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 
 WHOLE = 0
@@ -22,6 +23,10 @@ WHOLE = 0
 
 PackedRows = Mapping[str, bytes]
 """Rows (UNDERSTOOD) of divisions, by division, as `pack` gives them."""
+
+
+PackedTables = tuple[bytes, ...]
+"""Tables as `pack` gives them."""
 
 
 class Station(StrEnum):
@@ -39,7 +44,8 @@ class Station(StrEnum):
 class Close:
     """The end of buckets. number: from 1; bucket: the last one closed; closed_until: no event before it can
     change. log_head, head: hash and number of the last manifest read. teaching: of the log up to there.
-    caught_up: whether signals are to be told: while the log is being caught up with they are not.
+    caught_up: whether signals are to be told: while the log is being caught up with they are not. turn: the
+    looks that are due by then; None where none is taken.
     """
 
     number: int
@@ -49,6 +55,12 @@ class Close:
     head: int
     caught_up: bool
     teaching: Teaching = NOTHING_TAUGHT
+    turn: Turn | None = None
+
+    @property
+    def looks_only(self) -> bool:
+        """Whether no bucket ends: the open ones are looked at."""
+        return self.turn is not None and self.turn.before == self.bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +104,32 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class MetElsewhere:
-    """ELSEWHERE of a shard's rows of the buckets that end with a parcel. number: of the parcel."""
+    """What other divisions met first of a shard's rows (`flow.MetFirst`). number: of the parcel."""
 
     epoch: int
     number: int
     shard: int
-    elsewhere: bytes
+    met: PackedTables
     station: Station = Station.TALLY
 
 
 @dataclass(frozen=True, slots=True)
 class Tallied:
-    """A shard's FEATURE_TALLY of the buckets that ended. turn: of its judge; 0 where no division is known."""
+    """What a shard adds to the root (`flow.Tallied`). turn: of its judge; 0 where no division is known."""
 
     epoch: int
     close: Close
     origin: int
     turn: int
-    tally: bytes
+    tally: PackedTables
     shard: int = WHOLE
     station: Station = Station.ROOT
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedRows:
-    """A shard's rows of the buckets that ended, divisions without rows among them; and ELSEWHERE of them.
+    """A shard's rows of the buckets that ended, and of open ones where they are looked at, divisions without
+    rows among them; and `flow.MetFirst` of these.
 
     turn: of the shard's judge, from 1: closes before its first division are none of its own.
     """
@@ -126,19 +139,20 @@ class ClosedRows:
     shard: int
     turn: int
     rows: PackedRows
-    elsewhere: bytes
+    met: PackedTables
     station: Station = Station.JUDGE
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the root tells a shard (ROOT_VIEW) of the buckets that ended. turn: as in `ClosedRows`."""
+    """What the root tells a shard (`flow.RootView`), as ROOT_VIEW, LOOK_VIEW and LOOK_ASKED. turn: as in
+    `ClosedRows`."""
 
     epoch: int
     close: Close
     shard: int
     turn: int
-    view: bytes
+    view: PackedTables
     station: Station = Station.JUDGE
 
 

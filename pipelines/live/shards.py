@@ -19,6 +19,7 @@ from pipelines.live.messages import (
     Message,
     MetElsewhere,
     OpenCells,
+    PackedTables,
     Tallied,
     View,
     pack,
@@ -26,6 +27,7 @@ from pipelines.live.messages import (
 )
 from pipelines.live.state import OpenRows, RememberedRows, State, get_large, put_large
 from pipelines.stages.detect import merge_tallies
+from pipelines.stages.looks import RootLooked, add_looks
 from pipelines.stages.tally import open_cells
 from pipelines.stages.understand import UNDERSTOOD
 
@@ -77,11 +79,11 @@ class Tallier(Machine):
         for division, packed in batch.rows.items():
             self._open.add(division, batch.number, packed)
         if batch.close is not None:
-            (elsewhere,) = (part.elsewhere for part in parts if isinstance(part, MetElsewhere))
-            yield from self._close(batch.close, elsewhere)
+            (met,) = (part.met for part in parts if isinstance(part, MetElsewhere))
+            yield from self._close(batch.close, met)
         if not self._shows:
             return
-        if batch.close is not None and batch.close.caught_up:
+        if batch.close is not None and batch.close.caught_up and not batch.close.looks_only:
             self._state["followed"] = b""
             self._to_show = self._open.names
         elif batch.followed:
@@ -89,32 +91,35 @@ class Tallier(Machine):
             self._to_show |= batch.rows.keys()
         self._to_show &= self._open.names
 
-    def _close(self, close: Close, elsewhere: bytes) -> Iterator[Message]:
-        closed: dict[str, pa.Table] = {}
+    def _close(self, close: Close, met: PackedTables) -> Iterator[Message]:
+        turns: dict[str, pa.Table] = {}
         for division in sorted(self._divisions | self._open.names):
-            rows = self._open.close(division, close.bucket)
+            rows = self._open.of_close(division, close)
             if rows.num_rows or division in self._divisions:
-                closed[division] = rows
-        if closed.keys() - self._divisions:
-            self._divisions |= closed.keys()
+                turns[division] = rows
+        if turns.keys() - self._divisions:
+            self._divisions |= turns.keys()
             self._state["divisions"] = json.dumps(sorted(self._divisions)).encode()
-        shared = unpack(elsewhere)
-        tallies = [self._tally(division, rows, shared, close.bucket) for division, rows in closed.items()]
-        tally = merge_tallies(FEATURE_TALLY.empty_table(), *tallies)
-        if closed:
+        first = flow.MetFirst(*map(unpack, met))
+        tallies = [self._tally(division, rows, first, close) for division, rows in turns.items()]
+        closing = merge_tallies(FEATURE_TALLY.empty_table(), *(one.closing for one in tallies))
+        looks = add_looks([one.looks for one in tallies])
+        if turns:
             self._turn += 1
             self._state["turn"] = str(self._turn).encode()
-        yield Tallied(self._epoch, close, self._shard, self._turn, pack(tally))
-        if closed:
-            packed = {division: pack(rows) for division, rows in closed.items()}
-            yield ClosedRows(self._epoch, close, self._shard, self._turn, packed, elsewhere)
+        yield Tallied(self._epoch, close, self._shard, self._turn, (pack(closing), pack(looks)))
+        if turns:
+            packed = {division: pack(rows) for division, rows in turns.items()}
+            yield ClosedRows(self._epoch, close, self._shard, self._turn, packed, met)
 
-    def _tally(self, division: str, rows: pa.Table, elsewhere: pa.Table, bucket: int) -> pa.Table:
+    def _tally(self, division: str, rows: pa.Table, met: flow.MetFirst, close: Close) -> flow.Tallied:
         detection = self._rules.detection
         remembered = self._remembered.get(division)
-        laid_out = flow.lay_out(division, rows.to_batches(), elsewhere, remembered, detection)
-        self._remembered.put(division, laid_out.to_remember(bucket, detection.window))
-        return laid_out.tally()
+        laid_out = flow.lay_out(division, rows.to_batches(), met, remembered, detection, close.turn)
+        tallied = laid_out.tally()
+        if not close.looks_only:
+            self._remembered.put(division, laid_out.division.to_remember(close.bucket, detection.window))
+        return tallied
 
 
 class Judge(Machine):
@@ -143,22 +148,27 @@ class Judge(Machine):
         rows, view = sorted(parts, key=lambda part: isinstance(part, View))
         assert isinstance(rows, ClosedRows)
         assert isinstance(view, View)
-        told, elsewhere = unpack(view.view).combine_chunks(), unpack(rows.elsewhere)
-        rules, found = self._rules.taught(rows.close.teaching), []
+        close, met = rows.close, flow.MetFirst(*map(unpack, rows.met))
+        told, *looked = (unpack(table).combine_chunks() for table in view.view)
+        root_view = flow.RootView(told, RootLooked(*looked))
+        rules, found = self._rules.taught(close.teaching), []
         for division, packed in sorted(rows.rows.items()):
             laid_out = flow.lay_out(
                 division,
                 unpack(packed).to_batches(),
-                elsewhere,
+                met,
                 self._remembered.get(division),
                 self._rules.detection,
+                close.turn,
             )
-            judged = flow.judge_division(laid_out, told, self._trees.get(division), rules)
+            judged = flow.judge_division(laid_out, root_view, self._trees.get(division), rules, close.turn)
+            found.append(judged.shard)
             if division not in self._trees:
                 self._trees[division] = judged.tree
                 self._state["divisions"] = json.dumps(sorted(self._trees)).encode()
+            elif close.looks_only:
+                continue
             put_large(self._state, f"tree\n{division}", dump(judged.tree))
             if judged.remembered is not None:
                 self._remembered.put(division, judged.remembered)
-            found.append(judged.shard)
-        yield InShard(self._epoch, rows.close, self._shard, tuple(found))
+        yield InShard(self._epoch, close, self._shard, tuple(found))

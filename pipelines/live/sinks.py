@@ -126,6 +126,8 @@ class StoreSink:
                 publication=self.publication,
                 days=days,
             )
+            if close.looks_only:
+                return
             # Killed before this, boards show what single days vouch for until the same update comes again.
             self._count_crowds(store, update)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.live.messages import pack, unpack
+from pipelines.live.messages import Close, pack, unpack
 
 BLOCK_BYTES = 1 << 20
 """A larger value is kept in pieces of this size: engines copy a value whole whenever they touch it."""
@@ -153,7 +153,16 @@ class OpenRows:
         """The rows that are kept of a name."""
         return pa.concat_tables([self._nothing, *self._pieces.get(name, {}).values()])
 
-    def close(self, name: str, bucket: int) -> pa.Table:
+    def of_close(self, name: str, close: Close) -> pa.Table:
+        """The rows that a close is about: those of buckets that end, which are kept no longer, and where open
+        buckets are looked at all of theirs, which stay."""
+        heard = self.rows(name)
+        if close.looks_only:
+            return heard
+        closed = self._close(name, close.bucket)
+        return closed if close.turn is None else heard
+
+    def _close(self, name: str, bucket: int) -> pa.Table:
         """Remove the rows up to a bucket; gives them."""
         rows = self._take_all(name)
         later = rows.filter(pc.greater(rows["bucket"], bucket))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from connectors.log import EventLog
 from pipelines import flow
 from pipelines.chronicle import Chronicle, carriers_in, theme_names
-from pipelines.flow import Rules
+from pipelines.flow import Rules, Shard
 from pipelines.live.machine import Machine, Taker, dump
 from pipelines.live.messages import (
     AtRoot,
@@ -29,7 +29,7 @@ from pipelines.live.messages import (
 from pipelines.live.state import OpenRows, RememberedRows, State, get_large, put_large
 from pipelines.sealing import Seals, seals_of
 from pipelines.stages.carriers import Carriers
-from pipelines.stages.copies import COPIES, compare_copies
+from pipelines.stages.copies import COPIES
 from pipelines.stages.detect import RootState
 from pipelines.stages.explain import Signals, Telling
 
@@ -60,14 +60,13 @@ class Copies(Machine):
         self._open.add(_ALL, listed.number, listed.copies)
         if listed.close is None:
             return
-        closed = self._open.close(_ALL, listed.close.bucket)
-        window = self._rules.detection.window
-        elsewhere, met = compare_copies([closed], self._met.get(_ALL), window=window)
+        copies, met = self._open.of_close(_ALL, listed.close), self._met.get(_ALL)
+        first, met = flow.compare([copies], met, self._rules.detection, listed.close.turn)
         self._met.put(_ALL, met)
         # As `messages.shard_of`.
-        shard_of = elsewhere["division"].to_numpy() % self._shards
+        shards_of = [(table, table["division"].to_numpy() % self._shards) for table in first]
         for shard in range(self._shards):
-            mine = pack(elsewhere.filter(pa.array(shard_of == shard)))
+            mine = tuple(pack(table.filter(pa.array(of == shard))) for table, of in shards_of)
             yield MetElsewhere(self._epoch, listed.number, shard, mine)
 
 
@@ -89,11 +88,14 @@ class Root(Machine):
     def _handle(self, parts: Sequence[Tallied]) -> Iterator[Message]:
         close = parts[0].close
         rules = self._rules.taught(close.teaching)
-        judged = flow.judge_root([unpack(part.tally) for part in parts], self._learned, rules)
-        self._learned = judged.state
-        put_large(self._state, "root", dump(judged.state))
+        tallies = [flow.Tallied(*map(unpack, part.tally)) for part in parts]
+        judged = flow.judge_root(tallies, self._learned, rules, close.turn)
+        if not close.looks_only or self._learned is None:
+            self._learned = judged.state
+            put_large(self._state, "root", dump(judged.state))
         asked = {part.origin: part.turn for part in parts if part.turn}
-        view = pack(judged.view)
+        looked = judged.view.looks
+        view = tuple(map(pack, (judged.view.closing, looked.view, looked.asked)))
         for shard, turn in asked.items():
             yield View(self._epoch, close, shard, turn, view)
         yield AtRoot(self._epoch, close, judged.found, tuple(sorted(asked)))
@@ -154,17 +156,14 @@ class Chronicler(Machine):
         shards = [shard for part in told for shard in part.parts]
         seals = self._seals()
         shard = flow.gather(shards, at_root.found, self._rules.root)
-        shard = seals.restore(shard, self._first, close.bucket)
         rules = self._rules.taught(close.teaching)
+        if close.looks_only:
+            self._look(shard, rules, close)
+            return iter(())
+        shard = seals.restore(shard, self._first, close.bucket)
         self._chronicle.take_in(shard, rules, self._themes, last=close.bucket, sealed=seals.births)
         put_large(self._state, "chronicle", dump(self._chronicle))
-        signals = None
-        if close.caught_up:
-            self._log.refresh()
-            found = self._chronicle.tell(
-                self._log, self._carriers(), last_bucket=close.bucket, teaching=close.teaching
-            )
-            signals = self._seals().put_back(found, close.bucket)
+        signals = self._told(close) if close.caught_up else None
         untold = self._state.get("untold")
         self._sink.write(
             Update(
@@ -190,6 +189,23 @@ class Chronicler(Machine):
         if self._carried is None or self._carried[0] != version:
             self._carried = version, carriers_in(log, self._telling)
         return self._carried[1]
+
+    def _look(self, shard: Shard, rules: Rules, close: Close) -> None:
+        """Take in looks between closes, and tell at once what they raised."""
+        if not shard.found.early.candidates.num_rows:
+            return
+        self._chronicle.look(shard, rules)
+        put_large(self._state, "chronicle", dump(self._chronicle))
+        if close.caught_up:
+            self._sink.write(Update(self._epoch, close, self._first, shard.cells, self._told(close)))
+
+    def _told(self, close: Close) -> Signals:
+        """The signals so far."""
+        self._log.refresh()
+        found = self._chronicle.tell(
+            self._log, self._carriers(), last_bucket=close.bucket, teaching=close.teaching
+        )
+        return self._seals().put_back(found, close.bucket)
 
     def _seals(self) -> Seals:
         """What erasures sealed, read again only where there are others."""

@@ -20,7 +20,7 @@ from pipelines.snapshots.known_days import KnownDays
 from pipelines.snapshots.packing import StateError, packed, unpacked
 from pipelines.stages.understand import UNDERSTOOD
 from pipelines.stages.watch import Watch
-from pipelines.steps import Plan, read_rows, state_of
+from pipelines.steps import Plan, Step, read_rows, state_of
 
 _WATCH = ".watch"
 """Name of the watch's state, which no division can be called."""
@@ -116,7 +116,7 @@ class Keeping:
             if part.start < end and part.end > start:
                 part = replace(part, start=max(part.start, start), end=min(part.end, end))
                 for piece in plan.log.pieces(part):
-                    for name, batch in read_rows(piece, plan):
+                    for name, batch in read_rows(piece, Step(0), plan):
                         rows[name].append(batch)
         return {name: pa.Table.from_batches(batches, UNDERSTOOD) for name, batches in rows.items()}
 

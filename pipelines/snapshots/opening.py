@@ -6,6 +6,7 @@ from pathlib import Path
 from connectors.errors import LogError, SecretError
 from connectors.secret import load_secret
 from pipelines.in_force import PastWorkspace
+from pipelines.settings import Settings
 from pipelines.snapshots.folder import Snapshots
 from pipelines.snapshots.keeping import Keeping
 from pipelines.workspace import Workspace
@@ -30,10 +31,23 @@ def snapshots_of(workspace: Workspace) -> Snapshots | None:
     )
 
 
+def why_none(settings: Settings) -> str | None:
+    """The setting for which no snapshot is used or kept, and what it is; None where some may be."""
+    if not settings.audit.snapshots_share:
+        return "audit.snapshots_share is 0"
+    minutes = settings.detection.early_look_minutes
+    return (
+        f"detection.early_look_minutes is {minutes}, and snapshots know no early looks" if minutes else None
+    )
+
+
 def keeping_of(workspace: Workspace, say: Callable[[str], None]) -> Keeping | None:
-    """What lets a replay of a workspace use and write snapshots; None where it can or is to have none."""
+    """What lets a replay of a workspace use and write snapshots; None where it can or is to have none.
+
+    A snapshot keeps what closes find, and not what early looks do: where those are taken there is none.
+    """
     snapshots = snapshots_of(workspace)
-    if snapshots is None or not workspace.settings.audit.snapshots_share:
+    if snapshots is None or why_none(workspace.settings) is not None:
         return None
     # What cannot be read any more today could be read in the past.
     today = workspace.today if isinstance(workspace, PastWorkspace) else workspace

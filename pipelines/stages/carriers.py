@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from connectors.store.schemas import SCALE
 from pipelines.columns import ranked
-from pipelines.stages.corroborate import within
 from pipelines.stages.episodes import Episode
 from pipelines.stages.evidence import Row, quoted_of
 from pipelines.stages.explain import Take, Telling
@@ -32,6 +31,7 @@ from pipelines.stages.finding import (
     UP,
 )
 from pipelines.stages.mood import STRONGEST
+from pipelines.stages.story import within
 from pipelines.stages.understand import understand
 
 EventsOf = Callable[[int, int], Iterator[pa.RecordBatch]]

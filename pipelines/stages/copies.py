@@ -8,14 +8,16 @@ names: neither the order in a day nor event ids, which a secret makes, may decid
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 from numpy.typing import NDArray
 
 from detectors.features import feature_id
+from pipelines.stages.looks import Turn
 from pipelines.stages.understand import first_words
 
 MET = pa.schema(
@@ -23,9 +25,10 @@ MET = pa.schema(
         pa.field("bucket", pa.int32(), nullable=False),
         pa.field("copy", pa.uint64(), nullable=False),
         pa.field("division", pa.uint64(), nullable=False),
+        pa.field("admitted_at", pa.int64()),
     ]
 )
-"""Copies that divisions met, in order of bucket. division: `division_id`."""
+"""Copies that divisions met, in order of bucket. division: `division_id`. admitted_at: as in UNDERSTOOD."""
 COPIES = pa.schema([*MET, pa.field("event_id", pa.binary(16), nullable=False)])
 ELSEWHERE = pa.schema(
     [
@@ -54,9 +57,10 @@ def list_copies(division: str, rows: pa.RecordBatch) -> pa.Table:
     """COPIES of a division's rows (UNDERSTOOD): those whose text is long enough to be known again."""
     copy = rows["copy"].to_numpy()
     known = np.flatnonzero(copy != first_words(rows["event_id"]))
-    taken = rows.select(["bucket", "copy", "event_id"]).take(pa.array(known))
+    taken = rows.select(["bucket", "copy", "admitted_at", "event_id"]).take(pa.array(known))
     numbers = np.full(known.size, division_id(division), np.uint64)
-    return pa.table([taken["bucket"], taken["copy"], numbers, taken["event_id"]], schema=COPIES)
+    columns = [taken["bucket"], taken["copy"], numbers, taken["admitted_at"], taken["event_id"]]
+    return pa.table(columns, schema=COPIES)
 
 
 def compare_copies(listed: Iterable[pa.Table], met: pa.Table | None, *, window: int) -> Compared:
@@ -73,6 +77,43 @@ def compare_copies(listed: Iterable[pa.Table], met: pa.Table | None, *, window: 
     before = before.append_column(COPIES.field("event_id"), pa.nulls(before.num_rows, pa.binary(16)))
     elsewhere = _elsewhere(_repeated(pa.concat_tables([before, new])), window)
     return Compared(elsewhere, _remember(met, new.select(MET.names), window))
+
+
+def compare_arrivals(
+    listed: Iterable[pa.Table], met: pa.Table | None, turn: Turn, *, window: int
+) -> pa.Table:
+    """ELSEWHERE of copies by the order they came in, tick by tick, as early looks of a turn see them.
+
+    listed: COPIES of all that was not closed before the turn; met: as in `compare_copies`. Of divisions that
+    met a text between the same ticks, the one that stands is found as for a day there.
+    """
+    met = MET.empty_table() if met is None else met
+    new = pa.concat_tables([COPIES.empty_table(), *listed])
+    before = met.filter(pc.is_in(met["copy"], value_set=new["copy"].combine_chunks()))
+    before = before.append_column(COPIES.field("event_id"), pa.nulls(before.num_rows, pa.binary(16)))
+    copies = pa.concat_tables([before, new]).combine_chunks()
+    copy, division, bucket = (copies[name].to_numpy() for name in ("copy", "division", "bucket"))
+    order = np.lexsort((_rank(copy, division), turn.clock.ticks(copies["admitted_at"]), copy))
+    copy, division, bucket = copy[order], division[order], bucket[order]
+    first = _met_first(copy, division, bucket, window)
+    ids = copies["event_id"].take(pa.array(order))
+    chosen = np.flatnonzero((first >= 0) & ids.is_valid().to_numpy())
+    today = bucket[first[chosen]] == bucket[chosen]
+    return pa.table([division[chosen], ids.take(pa.array(chosen)), today], schema=ELSEWHERE)
+
+
+@njit(cache=True)
+def _met_first(copy: Any, division: Any, bucket: Any, window: int) -> Any:
+    """For each row the last one before it of the same copy, within the window, in another division; or -1."""
+    first = np.full(copy.size, -1, np.int64)
+    for row in range(copy.size):
+        other = row - 1
+        while other >= 0 and copy[other] == copy[row]:
+            if division[other] != division[row] and bucket[other] > bucket[row] - window:
+                first[row] = other
+                break
+            other -= 1
+    return first
 
 
 def _repeated(copies: pa.Table) -> pa.Table:
@@ -93,7 +134,7 @@ def _rank(copy: NDArray[np.uint64], division: NDArray[np.uint64]) -> NDArray[np.
 
 def _elsewhere(copies: pa.Table, window: int) -> pa.Table:
     """ELSEWHERE of rows as `_repeated` orders them; rows without an event id were met before."""
-    bucket, copy, division = (copies[name].to_numpy() for name in MET.names)
+    bucket, copy, division = (copies[name].to_numpy() for name in ("bucket", "copy", "division"))
     # The nearest earlier row of another division stands before the run of rows of the same division.
     other = _starts(copy, division) - 1
     first = (other >= 0) & (copy[other] == copy) & (bucket[other] > bucket - window)

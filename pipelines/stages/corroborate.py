@@ -4,19 +4,24 @@ Within a bucket, candidates carried by the same events are one cluster, whatever
 A cluster belongs to the smallest perimeter that explains it. A cluster that shares events with a story
 that lives is that story, grown; one that spreads over siblings of the story's owner starts a story at their
 parent, of which the first becomes a part.
+
+What an early look raises is a story already, under the id that it keeps. The closes of the days that it saw
+decide: it is confirmed by a cluster that is the same, or not sustained. A look changes no story that a close
+raised or confirmed.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from pipelines.stages.detect import Detection
 from pipelines.stages.finds import Found
-from pipelines.stages.teaching import EMERGENCE, NOTHING_TAUGHT, Teaching, ThresholdWeights
-from pipelines.stages.topics import COMMON
+from pipelines.stages.looks import NO_TICK
+from pipelines.stages.story import KIND, NOT_SUSTAINED, Candidate, Cluster, Mention, Moment, Story, within
+from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching, ThresholdWeights
 
 SAME_STORY = 0.5
 NOT_A_PART = 0.25
@@ -31,102 +36,6 @@ BY_CHANCE = 0.05
 """Events that say both by chance, expected, up to which what says both is no chance, were it one."""
 MOSTLY = 0.75
 """A child that holds this share of the support explains it: the signal is the child's."""
-KIND = EMERGENCE
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A flagged feature with the events that carry it, by event id."""
-
-    bucket: int
-    perimeter: str
-    feature: int
-    evidence: float
-    threshold: float
-    expected: float
-    since: int
-    history: int
-    texts: int
-    support: Mapping[bytes, Mapping[str, Any]]
-
-    @property
-    def observed(self) -> int:
-        """Distinct authors who carry it."""
-        return len({row["person"] for row in self.support.values()})
-
-
-@dataclass(slots=True)
-class Story:
-    """A signal over its life. `born` is the candidate that raised it; `features` maps to best evidence.
-
-    seeds, topic: features that it was born with, and those that tell what it is about.
-    """
-
-    story_id: str
-    owner: str
-    born: Candidate
-    last_bucket: int
-    evidence: float
-    seeds: frozenset[int]
-    features: dict[int, float] = field(default_factory=dict)
-    support: dict[bytes, Mapping[str, Any]] = field(default_factory=dict)
-    topic: frozenset[int] = frozenset()
-    part_of: str | None = None
-
-    def grow(self, cluster: "Cluster") -> None:
-        """Take in a cluster of a later bucket (or of the bucket of birth)."""
-        self.last_bucket = cluster.bucket
-        for candidate in cluster.candidates:
-            best = self.features.get(candidate.feature, candidate.evidence)
-            self.features[candidate.feature] = max(best, candidate.evidence)
-            self.evidence = max(self.evidence, candidate.evidence)
-        self._add(cluster.support)
-
-    def hear(self, mention: "Mention") -> None:
-        """Take in later events with one of its features."""
-        if self._add(mention.support):
-            self.last_bucket = mention.bucket
-
-    def _add(self, support: Mapping[bytes, Mapping[str, Any]]) -> bool:
-        mine = {key: row for key, row in support.items() if within(row["event_perimeter"], self.owner)}
-        self.support = {**mine, **self.support}
-        return bool(mine)
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A feature heard again after it was flagged, with the events of the bucket, by event id."""
-
-    bucket: int
-    feature: int
-    support: Mapping[bytes, Mapping[str, Any]]
-
-
-@dataclass(slots=True)
-class Cluster:
-    """Candidates of one bucket that the same events carry, the strongest first."""
-
-    bucket: int
-    candidates: list[Candidate]
-
-    @property
-    def support(self) -> dict[bytes, Mapping[str, Any]]:
-        together: dict[bytes, Mapping[str, Any]] = {}
-        for candidate in self.candidates:
-            together.update(candidate.support)
-        return together
-
-    @property
-    def topic(self) -> frozenset[int]:
-        """What at least half of the events, and few other texts, say."""
-        told = {
-            (event, feature)
-            for candidate in self.candidates
-            for event, row in candidate.support.items()
-            for feature in row["topic"]
-        }
-        said = Counter(feature for _, feature in told)
-        return frozenset(feature for feature, times in said.items() if times >= COMMON * len(self.support))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +64,13 @@ class Corroboration:
         """All stories, in order of birth."""
         return sorted((*self.ended, *self.living), key=lambda story: (story.born.bucket, story.story_id))
 
+    def bury(self, bucket: int, window: int) -> None:
+        """End the stories that were silent for the window before a bucket, or that no close confirmed."""
+        living, self.living = self.living, []
+        for story in living:
+            over = story.last_bucket <= bucket - window or story.standing(bucket - 1) == NOT_SUSTAINED
+            (self.ended if over else self.living).append(story)
+
 
 def corroborate(
     found: Iterable[Found],
@@ -168,34 +84,54 @@ def corroborate(
     A cluster begins a story only where it has the evidence that its owner asks for, if it dismissed the like:
     a wider perimeter that judged it may ask for less. placed: takes what became of each cluster.
     """
-    for bucket, (candidates, mentions) in _by_bucket(found, detection.min_authors):
-        alive = [story for story in state.living if story.last_bucket > bucket - detection.window]
-        state.ended += [story for story in state.living if story.last_bucket <= bucket - detection.window]
-        state.living = alive
+    for moment, (candidates, mentions) in _by_moment(found, detection.min_authors):
+        bucket, tick = moment
+        if tick > NO_TICK:
+            state.bury(bucket + 1, detection.window)
+            _look(candidates, moment, state, detection, teaching)
+            continue
+        state.bury(bucket, detection.window)
         for cluster in _clusters(bucket, candidates):
-            one = _place(cluster, state, detection, teaching.at(bucket))
+            one = _place(cluster, moment, state, detection, teaching.at(bucket))
             if placed is not None:
                 placed.append(one)
         for mention in mentions:
             for story in state.living:
                 if story.part_of is None and mention.feature in story.features:
-                    story.hear(mention)
+                    story.hear(mention, moment)
 
 
-def within(perimeter: str, ancestor: str) -> bool:
-    """Whether a path is the ancestor's or below it.
-
-    >>> within("a/b/c", "a/b"), within("a/bc", "a/b")
-    (True, False)
-    """
-    return perimeter == ancestor or perimeter.startswith(ancestor + "/")
-
-
-def _by_bucket(
+def _by_moment(
     found: Iterable[Found], min_authors: int
-) -> Iterator[tuple[int, tuple[list[Candidate], list[Mention]]]]:
-    """Candidates with enough authors, and mentions, by bucket; support without a candidate is a mention."""
+) -> Iterator[tuple[Moment, tuple[list[Candidate], list[Mention]]]]:
+    """Candidates with enough authors, and mentions, by moment; support of a close without a candidate is a
+    mention."""
     parts = list(found)
+    moments: dict[Moment, tuple[list[Candidate], list[Mention]]] = {}
+    for bucket, told in _by_bucket(parts, min_authors).items():
+        moments[bucket, NO_TICK] = told
+    for candidate, moment in _early(parts):
+        if candidate.observed >= min_authors:
+            moments.setdefault(moment, ([], []))[0].append(candidate)
+    yield from sorted(moments.items(), key=lambda item: item[0])
+
+
+def _early(parts: Sequence[Found]) -> Iterator[tuple[Candidate, Moment]]:
+    """The candidates of looks."""
+    support: dict[tuple[Moment, str, int], dict[bytes, Mapping[str, Any]]] = {}
+    for part in parts:
+        for row in part.early.support.to_pylist():
+            moment = row.pop("closed"), row.pop("tick")
+            support.setdefault((moment, row["perimeter"], row["feature"]), {})[row["event_id"]] = row
+    for part in parts:
+        for row in part.early.candidates.to_pylist():
+            moment = row.pop("closed"), row.pop("tick")
+            rows = support.get((moment, row["perimeter"], row["feature"]), {})
+            yield Candidate(**row, support=dict(sorted(rows.items()))), moment
+
+
+def _by_bucket(parts: Sequence[Found], min_authors: int) -> dict[int, tuple[list[Candidate], list[Mention]]]:
+    """Those of closes."""
     support: dict[tuple[int, str, int], dict[bytes, Mapping[str, Any]]] = {}
     for part in parts:
         for row in part.support.to_pylist():
@@ -210,7 +146,7 @@ def _by_bucket(
                 buckets.setdefault(candidate.bucket, ([], []))[0].append(candidate)
     for (bucket, _, feature), rows in sorted(support.items()):
         buckets.setdefault(bucket, ([], []))[1].append(Mention(bucket, feature, rows))
-    yield from sorted(buckets.items(), key=lambda item: item[0])
+    return buckets
 
 
 def _clusters(bucket: int, candidates: list[Candidate]) -> list[Cluster]:
@@ -235,9 +171,8 @@ def _alike(one: Any, other: Any) -> bool:
     return common >= SAME_STORY * sizes[0] and common >= NOT_A_PART * sizes[1]
 
 
-def _place(cluster: Cluster, state: Corroboration, detection: Detection, weights: ThresholdWeights) -> Placed:
-    descent = _descent(cluster, detection.min_authors)
-    owner = descent[-1]
+def _related(cluster: Cluster, owner: str, state: Corroboration) -> tuple[list[Story], Story | None]:
+    """The living stories above and below that a cluster is the same as, and the one that it is part of."""
     support = cluster.support
     near = [
         story
@@ -247,17 +182,60 @@ def _place(cluster: Cluster, state: Corroboration, detection: Detection, weights
     # What has events in common is nearer than what is about the same.
     related = [story for story in near if _same(cluster, support, story)]
     related = related or [story for story in near if cluster.topic & story.topic]
-    home = next((story for story in related if within(owner, story.owner)), None)
-    born = home is None
+    return related, next((story for story in related if within(owner, story.owner)), None)
+
+
+def _look(
+    candidates: list[Candidate],
+    moment: Moment,
+    state: Corroboration,
+    detection: Detection,
+    teaching: Teaching,
+) -> None:
+    """Take in the candidates of a look: they raise stories and make early ones grow, nothing else."""
+    if not candidates:
+        return
+    day = candidates[0].bucket
+    weights = teaching.at(day)
+    for cluster in _clusters(day, candidates):
+        owner = _descent(cluster, detection.min_authors)[-1]
+        related, home = _related(cluster, owner, state)
+        if home is None:
+            if not _is_enough(cluster, owner, weights):
+                continue
+            home = _birth(cluster, owner)
+            home.early = moment[1]
+            home.grow(cluster, moment)
+            state.living.append(home)
+        if home.undecided:
+            home.grow_early(cluster, moment)
+            for story in related:
+                if story is not home and story.undecided and within(story.owner, home.owner):
+                    story.part_of = home.story_id
+
+
+def _place(
+    cluster: Cluster, moment: Moment, state: Corroboration, detection: Detection, weights: ThresholdWeights
+) -> Placed:
+    descent = _descent(cluster, detection.min_authors)
+    owner = descent[-1]
+    related, home = _related(cluster, owner, state)
+    born, enough = home is None, _is_enough(cluster, owner, weights)
     if home is None:
-        if not _is_enough(cluster, owner, weights):
+        if not enough:
             return Placed(cluster, descent, None, born=False, parts=[])
         home = _birth(cluster, owner)
         state.living.append(home)
-    home.grow(cluster)
+    home.grow(cluster, moment)
+    if home.undecided and enough:
+        # The close knows all of the day, so also what it is about.
+        home.confirmed, home.topic = True, cluster.topic
     parts = [story for story in related if story is not home and within(story.owner, home.owner)]
     for story in parts:
         story.part_of = home.story_id
+    for story in state.living:
+        # What looks raised of a wider situation is confirmed with it.
+        story.confirmed |= enough and story.undecided and story.part_of == home.story_id
     return Placed(cluster, descent, home, born, [story.story_id for story in parts])
 
 

@@ -25,6 +25,7 @@ from detectors.schemas import FEATURE_TALLY, ROOT_VIEW
 from detectors.season import SeasonMemory
 from pipelines.stages.division import Division
 from pipelines.stages.finds import Candidates, Found, Supports
+from pipelines.stages.looks import NO_LOOKS, Looks
 from pipelines.stages.mentions import count
 from pipelines.stages.probe import Probing
 from pipelines.stages.teaching import EMERGENCE, NOTHING_TAUGHT, Teaching
@@ -61,7 +62,7 @@ class Detection:
     strength, dispersion: see `Emergence`. forget_below: discounted authors below which the root drops a
     feature. most_features: those that the root, and each division with all of its perimeters, remembers at
     most, looked at every `forget_every` buckets. urgent: ids of themes that cannot wait. occasions: days that
-    return, but not at a date.
+    return, but not at a date. look_every_us: microseconds of the log's clock from look to look; 0: none.
     """
 
     half_life: float = 60.0
@@ -78,6 +79,7 @@ class Detection:
     forget_every: int = 7
     urgent: tuple[int, ...] = URGENT
     occasions: Occasions = NO_OCCASIONS
+    look_every_us: int = 0
 
     def estimator(self) -> Emergence:
         """A perimeter's estimator."""
@@ -218,12 +220,15 @@ def detect_root(
     detection: Detection,
     probing: Probing | None = None,
     teaching: Teaching = NOTHING_TAUGHT,
+    looks: Looks = NO_LOOKS,
 ) -> tuple[pa.Table, pa.Table]:
-    """Judge and learn the summed tally; gives ROOT_VIEW and the root's CANDIDATEs. Changes `state`."""
+    """Judge and learn the summed tally; gives ROOT_VIEW and the root's CANDIDATEs. Changes `state`. Looks
+    that come before a bucket's close are taken before it is judged."""
     estimator, season = state.estimator, state.season
     probing = probing or Probing((), detection)
     views, candidates = [ROOT_VIEW.empty_table()], Candidates(detection.window)
     for bucket, features, authors, exposure in _buckets(tally):
+        looks.before(bucket)
         probing.judge_root(bucket, features, authors, exposure, root=root, estimator=estimator, season=season)
         before = estimator.next_bucket
         threshold = detection.thresholds(estimator.tails, np.array([estimator.tests_per_bucket]))
@@ -262,8 +267,11 @@ def detect_division(
     detection: Detection,
     probing: Probing | None = None,
     teaching: Teaching = NOTHING_TAUGHT,
+    looks: Looks = NO_LOOKS,
 ) -> Found:
-    """Judge and learn a division's new buckets. view: ROOT_VIEW of the same buckets. Changes `tree`.
+    """Judge and learn a division's new buckets, with looks as in `detect_root`. Changes `tree`.
+
+    view: ROOT_VIEW of the same buckets.
 
     Support is given for the division's own candidates and, as far as its rows go, for the root's. Later
     mentions of a flagged feature come as support without a candidate, a bucket at a time.
@@ -271,6 +279,7 @@ def detect_division(
     probing = probing or Probing((), detection)
     judge = _DivisionJudge(division, Told(view), tree, detection, probing, teaching)
     for bucket in division.buckets.tolist() if division.name != root else []:
+        looks.before(bucket)
         judge.judge(bucket)
     for bucket, feature, since, flagged in judge.told.asked():
         judge.supports.add(bucket, root, 0, 0, feature, since, flagged=flagged)

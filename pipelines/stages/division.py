@@ -34,16 +34,19 @@ class Division:
         *,
         window: int,
         elsewhere: pa.Table | None = None,
+        as_they_came: bool = False,
     ) -> None:
         """rows: UNDERSTOOD, of later buckets than those remembered. remembered: as `to_remember` gave it.
+        as_they_came: count repetitions in the order given, instead of that of buckets and event ids.
 
         elsewhere: ELSEWHERE of the rows, if other divisions were looked at; other divisions' own are left.
         """
         self.name = name
+        self.window = window
         self.first_new = remembered.num_rows
         if not self.first_new:
             remembered = LAID_OUT.empty_table()
-        new = _canonical(rows)
+        new = rows if as_they_came else _canonical(rows)
         together = pa.concat_tables([remembered.select(UNDERSTOOD.names), new])
         bucket, before = together["bucket"].to_numpy(), previous(together["person"].to_numpy())
         paths, self.nodes = _paths(together["perimeter"], name)
@@ -147,6 +150,9 @@ class _Nodes:
 
     def __getitem__(self, number: int) -> tuple[str, int]:
         return self._paths[number], self._parents[number]
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
     def add(self, path: str) -> int:
         if path not in self._numbers:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby
 
-from pipelines.stages.corroborate import within
 from pipelines.stages.finding import SILENCE, UNUSUAL_DAY, Finding
+from pipelines.stages.story import within
 
 SHADOW = 7
 """Buckets after another signal in which an unusual day near it is no news."""
@@ -34,6 +34,10 @@ class Episode:
     def owner(self) -> str:
         """Perimeter that the episode belongs to."""
         return self.born.perimeter
+
+    def standing(self, _last_bucket: int) -> str:
+        """Episodes are raised at closes alone."""
+        return ""
 
     def grow(self, finding: Finding) -> None:
         """Take in a later finding of the same."""

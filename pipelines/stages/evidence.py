@@ -80,29 +80,31 @@ def people_told(rows: Sequence[Row], least: int) -> int:
 
 
 def growth(rows: Sequence[Row], least: int) -> list[int]:
-    """The buckets in which a crowd had grown by the minimum since the one before, from when it had that many.
+    """The steps in which a crowd had grown by the minimum since the one before, from when it had that many.
 
-    rows: each with the `bucket` from which it carries the signal, so that later rows change no earlier step.
+    rows: each with the `step`, or else the `bucket`, from which it carries the signal, so that later rows
+    change no earlier one.
     """
     steps: list[int] = []
     people: set[int] = set()
     counted = 0
-    for bucket, members in groupby(sorted(rows, key=_bucket), key=_bucket):
+    for step, members in groupby(sorted(rows, key=step_of), key=step_of):
         people.update(row["person"] for row in members)
         if len(people) >= counted + least:
-            steps.append(bucket)
+            steps.append(step)
             counted = len(people)
     return steps
 
 
 def until_last_step(rows: Sequence[Row], least: int) -> list[Row]:
-    """Of the rows of a signal those that are shown: up to the last bucket of its growth."""
+    """Of the rows of a signal those that are shown: up to the last step of its growth."""
     last = max(growth(rows, least), default=None)
-    return [] if last is None else [row for row in rows if row["bucket"] <= last]
+    return [] if last is None else [row for row in rows if step_of(row) <= last]
 
 
-def _bucket(row: Row) -> int:
-    return int(row["bucket"])
+def step_of(row: Row) -> int:
+    """When a row began to carry the signal, of a story or of an episode: in order."""
+    return int(row["step"] if "step" in row else row["bucket"])
 
 
 def distinct_authors(rows: Iterable[Row]) -> int:

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,6 @@ from connectors.log.decisions import MOST_SUBJECTS
 from connectors.store.schemas import EVIDENCE, SIGNAL
 from pipelines.lexicon import Theme
 from pipelines.stages.clauses import Said, said_of, tone_of
-from pipelines.stages.corroborate import KIND, Story
 from pipelines.stages.evidence import (
     Row,
     at_least,
@@ -27,8 +26,10 @@ from pipelines.stages.evidence import (
     people_told,
     quoted_of,
     shares,
+    step_of,
     until_last_step,
 )
+from pipelines.stages.story import EARLY, KIND, NOT_SUSTAINED, Story
 from pipelines.stages.teaching import NO_WEIGHTS, ThresholdWeights, feature_subject
 from pipelines.stages.terms import label, spelled
 from pipelines.stages.understand import Reader
@@ -45,7 +46,9 @@ SHORT_HISTORY = 56
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What explanation needs besides stories. names: perimeter path to name; themes: by feature id."""
+    """What explanation needs besides stories. names: perimeter path to name; themes: by feature id.
+    look_every_us: as in `Detection`.
+    """
 
     reader: Reader
     names: Mapping[str, str]
@@ -53,6 +56,7 @@ class Telling:
     min_authors: int
     window: int
     settings_version: str
+    look_every_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,7 @@ def _signal(
         mean_score=mean_score,
         field_first=_field_first(rows),
         short_history=story.born.history < SHORT_HISTORY,
+        standing=story.standing(last_bucket),
     )
     born_at = midnight(day, telling.reader.zone)
     return {
@@ -182,7 +187,10 @@ def _signal(
         "sentence_en": sentence_en(facts),
         "settings_version": telling.settings_version,
         "explanation": json.dumps(
-            _explanation(story, rows, spellings, telling, theme, weights), ensure_ascii=False, sort_keys=True
+            _explanation(story, rows, spellings, telling, theme, weights)
+            | _raised_early(story, last_bucket, telling.look_every_us),
+            ensure_ascii=False,
+            sort_keys=True,
         ),
     }, evidence_of(
         story.story_id,
@@ -219,15 +227,23 @@ def _explanation(
         "strongest_evidence": story.evidence,
         "growth": [
             [
-                day_of(bucket).isoformat(),
-                people_told([row for row in rows if row["bucket"] <= bucket], telling.min_authors),
+                max(day_of(row["bucket"]) for row in rows if step_of(row) == step).isoformat(),
+                people_told([row for row in rows if step_of(row) <= step], telling.min_authors),
             ]
-            for bucket in growth(rows, telling.min_authors)
+            for step in growth(rows, telling.min_authors)
         ],
         "part_of": story.part_of,
         "subjects": subjects,
         "taught": taught(story.owner, KIND, subjects, weights),
     }
+
+
+def _raised_early(story: Story, last_bucket: int, every_us: int) -> dict[str, Any]:
+    """When a look raised a story, and what became of it; nothing where a close did."""
+    if story.early is None:
+        return {}
+    at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=story.early * every_us)
+    return {"early": {"at": at.isoformat(), "standing": story.standing(last_bucket)}}
 
 
 def taught(
@@ -284,9 +300,16 @@ class Lived(Protocol):
     last_bucket: int
     part_of: str | None
 
+    def standing(self, last_bucket: int) -> str:
+        """How what was raised early stands; empty for what was raised at a close."""
+        ...
+
 
 def status(lived: Lived, last_bucket: int, window: int) -> str:
     """How a signal's life stands at the last closed bucket."""
     if lived.part_of:
         return "merged"
+    standing = lived.standing(last_bucket)
+    if standing in (EARLY, NOT_SUSTAINED):
+        return standing
     return "ended" if lived.last_bucket <= last_bucket - window else "open"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from detectors.features import KIND_BITS, THEME
 from detectors.schemas import CANDIDATE, SUPPORT
 from pipelines.columns import one_array
 from pipelines.stages.division import Division, list_offsets
+from pipelines.stages.looks import Early
 from pipelines.stages.probe import PROBED
 from pipelines.stages.told import Told
 from pipelines.stages.topics import topic_of
@@ -20,11 +22,12 @@ from pipelines.stages.topics import topic_of
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Tables of CANDIDATE and SUPPORT, and PROBED, empty where nothing was asked for."""
+    """Tables of CANDIDATE and SUPPORT; PROBED, empty where nothing was asked for; and what looks found."""
 
     candidates: pa.Table
     support: pa.Table
     probed: pa.Table = field(default_factory=PROBED.empty_table)
+    early: Early = field(default_factory=Early)
 
 
 class Candidates:
@@ -72,31 +75,32 @@ class Candidates:
         return pa.Table.from_pylist(self._rows, CANDIDATE)
 
 
-class Supports:
-    """The events that carry candidates, as row numbers of a division."""
+TopicOf = Callable[[NDArray[np.uint64]], NDArray[np.uint64]]
+"""What a candidate is about, in order, of all that its events say, one after the other."""
 
-    def __init__(self, division: Division, told: Told, window: int) -> None:
+
+class SupportRows:
+    """The events that carry features, as row numbers of a division."""
+
+    def __init__(self, division: Division) -> None:
         self._division = division
-        self._told = told
-        self._window = window
         self._keys: list[tuple[int, str, int]] = []
         self._rows: list[NDArray[np.int64]] = []
-        self._flagged: list[bool] = []
+        self._topics: list[TopicOf | None] = []
 
-    def add(
-        self, bucket: int, perimeter: str, node: int, depth: int, feature: int, since: int, *, flagged: bool
+    def take(
+        self,
+        bucket: int,
+        perimeter: str,
+        feature: int,
+        rows: NDArray[np.int64],
+        topic: TopicOf | None = None,
     ) -> None:
-        """Add the rows that carry a feature from `since` on, back to the window at most.
-
-        flagged: whether it is a candidate, and not only heard again.
-        """
-        division = self._division
-        start, end = division.span(max(since, bucket - self._window + 1), bucket)
-        rows = division.supporters(start, end, node=node, depth=depth, feature=feature)
+        """Add rows that carry a feature. topic: None where it is no candidate."""
         if rows.size:
             self._keys.append((bucket, perimeter, feature))
             self._rows.append(rows)
-            self._flagged.append(flagged)
+            self._topics.append(topic)
 
     def table(self) -> pa.Table:
         """SUPPORT, in the order it was added."""
@@ -113,23 +117,44 @@ class Supports:
             "event_bucket": taken["bucket"],
             "event_perimeter": taken["perimeter"],
             "themes": _those(said, (said.flatten().to_numpy() & KIND_BITS) == THEME),
-            "topic": _those(said, self._topics(said)),
+            "topic": _those(said, self._told_by(said)),
         }
         support = [columns[name] if name in columns else taken[name] for name in SUPPORT.names]
         return pa.table(support, schema=SUPPORT)
 
-    def _topics(self, said: pa.LargeListArray) -> NDArray[np.bool_]:
+    def _told_by(self, said: pa.LargeListArray) -> NDArray[np.bool_]:
         """Which of all the rows' features are their candidates' topics."""
         values, offsets = said.flatten().to_numpy(), list_offsets(said)
-        topic, start = np.zeros(values.size, np.bool_), 0
-        for (bucket, _, _), rows, flagged in zip(self._keys, self._rows, self._flagged, strict=True):
-            if flagged:
-                first = bucket - self._window + 1
+        told, start = np.zeros(values.size, np.bool_), 0
+        for rows, topic in zip(self._rows, self._topics, strict=True):
+            if topic is not None:
                 part = slice(offsets[start], offsets[start + rows.size])
-                features = topic_of(self._division, self._told, bucket, rows, values[part], first=first)
-                topic[part] = np.isin(values[part], features)
+                told[part] = np.isin(values[part], topic(values[part]))
             start += rows.size
-        return topic
+        return told
+
+
+class Supports(SupportRows):
+    """The events that carry the candidates of closes. told: what the root tells."""
+
+    def __init__(self, division: Division, told: Told, window: int) -> None:
+        super().__init__(division)
+        self._told = told
+        self._window = window
+
+    def add(
+        self, bucket: int, perimeter: str, node: int, depth: int, feature: int, since: int, *, flagged: bool
+    ) -> None:
+        """Add the rows that carry a feature from `since` on, back to the window at most.
+
+        flagged: whether it is a candidate, and not only heard again.
+        """
+        division, first = self._division, bucket - self._window + 1
+        start, end = division.span(max(since, first), bucket)
+        rows = division.supporters(start, end, node=node, depth=depth, feature=feature)
+        rates_of, span = partial(self._told.rates_of, bucket), division.span(first, bucket)
+        topic = partial(topic_of, division, rates_of, rows, span) if flagged else None
+        self.take(bucket, perimeter, feature, rows, topic)
 
 
 def _those(features: pa.LargeListArray, chosen: NDArray[np.bool_]) -> pa.ListArray:

@@ -10,7 +10,6 @@ from connectors.civil_days import day_of, midnight
 from connectors.log.decisions import MOST_SUBJECTS
 from pipelines.lexicon import Theme
 from pipelines.stages.carriers import Carriers
-from pipelines.stages.corroborate import Story
 from pipelines.stages.episodes import Episode
 from pipelines.stages.evidence import (
     Row,
@@ -30,6 +29,7 @@ from pipelines.stages.finding import (
     SILENCE,
     UP,
 )
+from pipelines.stages.story import Story
 from pipelines.stages.teaching import NO_WEIGHTS, ThresholdWeights, series_subject
 from pipelines.stages.watch_days import VALUES
 from pipelines.stages.watch_wording import Change, told_en, told_fr

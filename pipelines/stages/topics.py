@@ -4,12 +4,13 @@ It is what at least half of the events say, and few other texts: neither in all 
 the events come from, for every text of a store may name its town.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.features import KIND_BITS, THEME
 from pipelines.stages.division import Division
-from pipelines.stages.told import Told
 
 COMMON = 0.5
 """Share of a candidate's events that say it, at least."""
@@ -24,22 +25,21 @@ LATEST = 2_000
 
 def topic_of(
     division: Division,
-    told: Told,
-    bucket: int,
+    rates_of: Callable[[NDArray[np.uint64]], NDArray[np.float64]],
     rows: NDArray[np.int64],
+    span: tuple[int, int],
     said: NDArray[np.uint64],
-    *,
-    first: int,
 ) -> NDArray[np.uint64]:
     """Features that are the topic of a candidate, in order. Themes are none: they are wide by intent.
 
-    rows: the candidate's events in the division, at least one. said: all that they say, one after the other.
-    first: bucket from which on others count.
+    rates_of: gives the root's rates, NaN of what it did not hear lately. rows: the candidate's events in the
+    division, in order, at least one. span: first row, and the row after the last, that count. said: all that
+    the events say, one after the other.
     """
     features, times = np.unique(said, return_counts=True)
     common = features[(times >= COMMON * rows.size) & ((features & KIND_BITS) != THEME)]
-    rare = common[told.rates_of(bucket, common) <= RARE]
-    beside = _shares_beside(division, rows, division.span(first, bucket), rare)
+    rare = common[rates_of(common) <= RARE]
+    beside = _shares_beside(division, rows, span, rare)
     topic: NDArray[np.uint64] = rare[beside <= RARE_HERE]
     return topic
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from connectors.civil_days import civil_days
-from connectors.events import EVENT, FLAG_LATE, check_schema, effective_at
+from connectors.events import EVENT, FLAG_HISTORY, FLAG_LATE, check_schema, effective_at
 from connectors.perimeters import moved
 from detectors.text_weights import Quantised, Texts
 from pipelines.columns import mapped, one_array
@@ -33,11 +33,13 @@ UNDERSTOOD = pa.schema(
         pa.field("sentiment", pa.int16(), nullable=False),
         pa.field("has_text", pa.bool_(), nullable=False),
         pa.field("late", pa.bool_(), nullable=False),
+        pa.field("admitted_at", pa.int64()),
         pa.field("features", pa.large_list(pa.uint64()), nullable=False),
     ]
 )
 """bucket: civil day since 1970-01-01 in the organisation's zone. person: the author's pseudonym, or the
 event's own where it has none. copy: equal for near-copies. score_e4: the score in ten-thousandths.
+admitted_at: microseconds since 1970 UTC, null where it was loaded as history.
 features: distinct ids of `detectors.features`."""
 
 
@@ -120,11 +122,18 @@ def understand(events: pa.RecordBatch, reader: Reader) -> pa.RecordBatch:
         "score_e4": pc.cast(pc.round(pc.multiply(events["score"], 10_000.0)), pa.int32()),
         "sentiment": sentiment,
         "has_text": has_text,
-        "late": pc.not_equal(pc.bit_wise_and(events["flags"], pa.scalar(FLAG_LATE, pa.uint16())), 0),
+        "late": _flagged(events, FLAG_LATE),
+        "admitted_at": pc.if_else(
+            _flagged(events, FLAG_HISTORY), None, events["admitted_at"].cast(pa.int64())
+        ),
         "features": features.as_list(lengths),
     }
     arrays = [_as_array(columns[field.name], field.type) for field in UNDERSTOOD]
     return pa.RecordBatch.from_arrays(arrays, schema=UNDERSTOOD)
+
+
+def _flagged(events: pa.RecordBatch, flag: int) -> pa.Array:
+    return pc.not_equal(pc.bit_wise_and(events["flags"], pa.scalar(flag, pa.uint16())), 0)
 
 
 class _Ragged:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from pipelines.stages.story import EARLY, NOT_SUSTAINED
 from pipelines.stages.tongues import ENGLISH, FRENCH, Tongue
 
 HIGH_SCORE = 0.7
@@ -17,7 +18,7 @@ class Facts:
     authors: people so far, at least. raised: the day of the alert, with people observed, at least, and
     expected by then. channels: the most used first. tone: complaint, praise or mixed. mean_score: [0, 1] or
     None. field_first: agents wrote before customers. short_history: the expected leans on the perimeter
-    above.
+    above. standing: of what an early look raised, as in `Story.standing`.
     """
 
     place: str
@@ -32,11 +33,12 @@ class Facts:
     mean_score: float | None
     field_first: bool
     short_history: bool
+    standing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Sentences of a language. verbs: by tone."""
+    """Sentences of a language. verbs: by tone. standings: by standing, where there is something to say."""
 
     tongue: Tongue
     verbs: Mapping[str, str]
@@ -44,6 +46,7 @@ class _Words:
     field_first: str
     high_score: str
     short_history: str
+    standings: Mapping[str, str]
 
 
 _FRENCH = _Words(
@@ -54,6 +57,10 @@ _FRENCH = _Words(
     field_first="Le terrain l'a signalé avant les clients.",
     high_score="Leur note moyenne est haute : {score}/10.",
     short_history="Historique encore court ici : l'attendu s'appuie sur le périmètre au-dessus.",
+    standings={
+        EARLY: "Alerte précoce : la journée n'est pas close ; sa clôture confirmera ou retirera l'alerte.",
+        NOT_SUSTAINED: "Alerte précoce retirée : la journée close ne la confirme pas.",
+    },
 )
 _ENGLISH = _Words(
     ENGLISH,
@@ -63,6 +70,10 @@ _ENGLISH = _Words(
     field_first="Field teams said so before customers.",
     high_score="Their mean score is high: {score}/10.",
     short_history="History is still short here: the expected leans on the perimeter above.",
+    standings={
+        EARLY: "Early alert: the day is still open; its close will confirm the alert or withdraw it.",
+        NOT_SUSTAINED: "Early alert withdrawn: the closed day does not confirm it.",
+    },
 )
 
 
@@ -97,4 +108,6 @@ def _sentences(facts: Facts, words: _Words) -> str:
         said.append(words.high_score.format(score=tongue.number(10 * facts.mean_score, 1)))
     if facts.short_history:
         said.append(words.short_history)
+    if facts.standing in words.standings:
+        said.append(words.standings[facts.standing])
     return " ".join(said)
