@@ -17,7 +17,7 @@ from connectors.store import Run, Store
 from connectors.store.publication import Publication, Rules
 from connectors.store.schemas import TALLY, THEME
 from pipelines.columns import mapped
-from pipelines.crowds import crowds
+from pipelines.crowds import Crowds
 from pipelines.replay import Replayed
 from pipelines.stages.tally import theme_keys
 from pipelines.workspace import Workspace
@@ -78,13 +78,14 @@ def publication_of(workspace: Workspace, cells: Sequence[Path] | None = None) ->
         themes=pa.Table.from_pylist(themes, schema=THEME),
         crowds=None
         if cells is None
-        else crowds(
-            workspace.open_log(),
-            zone=zone,
-            last_bucket=_last_bucket(cells),
-            min_authors=settings.privacy.min_authors,
-        ),
+        else crowds_of(workspace, workspace.open_log()).until(_last_bucket(cells)),
     )
+
+
+def crowds_of(workspace: Workspace, log: EventLog) -> Crowds:
+    """Counts the crowds of a workspace's log."""
+    settings = workspace.settings
+    return Crowds(log, zone=settings.organisation.timezone, min_authors=settings.privacy.min_authors)
 
 
 def _last_bucket(cells: Iterable[Path]) -> int:

@@ -15,7 +15,7 @@ from pipelines.live.messages import Close
 from pipelines.live.sinks import StoreSink
 from pipelines.live.whole import Update
 from pipelines.plain import PlainEngine
-from pipelines.publish import publication_of, publish
+from pipelines.publish import crowds_of, publication_of, publish
 from pipelines.replay import Replayed
 from pipelines.settings import load_settings
 from pipelines.stages.explain import Signals
@@ -61,7 +61,7 @@ def test_crowds_are_counted_as_days_close_as_a_replay_counts_them(
         code_version="1",
         names=workspace.names,
         publication=publication_of(workspace),
-        log=workspace.open_log(),
+        crowds=crowds_of(workspace, workspace.open_log()),
     )
     buckets = sorted(pc.unique(cells["bucket"]).to_pylist())
     middle, last = buckets[len(buckets) // 2], buckets[-1]

@@ -139,6 +139,6 @@ def test_tallies_of_some_days_leave_those_of_others(store: Store, made: ModuleTy
     assert store.tallies("enseigne/sud").num_rows == 0
 
     later = replace(made.RUN, digest="ef" * 32)
-    store.replace_run(later, made.signals(), made.proofs(), [made.tallies()], days=(None, days[1]))
+    store.continue_run(later, made.signals(), made.proofs(), made.tallies(), days=(None, days[1]))
     assert store.tallies("enseigne/nord/lille-2")["bucket"].to_pylist() == days[2:]
     assert store.run() == later

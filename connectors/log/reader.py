@@ -204,6 +204,12 @@ class EventLog:
             assert sha256 is not None
             yield segment, sha256
 
+    @property
+    def past(self) -> tuple[object, ...]:
+        """What closed days hold follows from this: history that was loaded, erasures, segments set aside."""
+        loaded = sum(not segment.live for segment in self._read.appended())
+        return loaded, len(self.erasures), tuple(self.skipped)
+
     def slices(self, *, max_rows: int, zone: str) -> list[Slice]:
         """Consecutive ranges of effective time that cover every event, cut at civil midnights of `zone`.
 

@@ -1,5 +1,6 @@
 """The signal store, in PostgreSQL: a projection of the log that dashboards, alerts and the desk read."""
 
-from connectors.store.store import Run, Store, open_store
+from connectors.store.run import Run
+from connectors.store.store import Store, open_store
 
 __all__ = ["Run", "Store", "open_store"]

@@ -1,11 +1,10 @@
 """The signal store: writes are idempotent by a deterministic key; a replay replaces its projection whole."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime
+from dataclasses import fields
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,37 +19,14 @@ from connectors.store.connection import connect, in_words, place_of
 from connectors.store.embedded import EmbeddedPostgres
 from connectors.store.loading import Days, Loader
 from connectors.store.migrate import check_up_to_date, migrate, read_migrations
+from connectors.store.open_days import forget_closed, replace_open
 from connectors.store.publication import Publication, adopt, forget_crowds, learn_crowds, refresh
+from connectors.store.run import Run, make_current
 from connectors.store.schemas import EVIDENCE, PERIMETER, SIGNAL, TALLY
 
 _WRITE_LOCK = int.from_bytes(b"vigieDML", "big", signed=True)
 _TALLY_KEY = ("bucket_at", "perimeter", "channel", "voice", "theme")
 _EVIDENCE_KEY = ("signal_id", "event_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One replay: what it read, under which settings, and the digest of the signals it gave.
-
-    log_head: hash of the last manifest read. closed_until: end of the last closed bucket. digest: of the
-    canonical export of the signals. Times are aware.
-    """
-
-    log_head: str
-    settings_version: str
-    lexicon_version: str
-    code_version: str
-    closed_until: datetime
-    started_at: datetime
-    finished_at: datetime
-    digest: str
-
-    @property
-    def run_id(self) -> str:
-        """16 bytes in hexadecimal, from what determines the signals: the same replay is the same run."""
-        closed_until = self.closed_until.astimezone(UTC).isoformat()
-        origin = [self.log_head, self.settings_version, self.lexicon_version, self.code_version, closed_until]
-        return hashlib.blake2b(json.dumps(origin).encode(), digest_size=16).hexdigest()
 
 
 @contextmanager
@@ -98,38 +74,50 @@ class Store:
         tallies: Iterable[pa.RecordBatch | pa.Table],
         *,
         perimeters: Mapping[str, str] | None = None,
-        days: Days | None = None,
         publication: Publication | None = None,
     ) -> None:
         """Make the store reflect a full replay: new rows in, changed rows updated, vanished rows out.
 
         Readers see the replay before or this one, never a mixture. perimeters: path to displayed name,
         beyond or among the paths met; a path without one is named by its last part, and ancestors are added.
-        days: that these tallies are all of; those of other days, and perimeters, stay. None: of all days.
         publication: by which rules boards count, and with which themes and crowds; as before where None.
         """
         with self._loading() as loader:
-            loader.receive("tally", tallies, TALLY)
-            _receive_signals(loader, signals, evidence)
-            loader.receive_perimeters(("tally", "signal"), perimeters or {})
-            loader.upsert("perimeter", PERIMETER, key=("path",))
-            loader.upsert("tally", TALLY, key=_TALLY_KEY)
-            loader.upsert("signal", SIGNAL, key=("signal_id",))
-            loader.upsert("signal_evidence", EVIDENCE, key=_EVIDENCE_KEY)
-            loader.delete_vanished("signal_evidence", key=_EVIDENCE_KEY)
-            loader.delete_vanished("signal", key=("signal_id",))
-            loader.delete_vanished("tally", key=_TALLY_KEY, days=days)
-            if days is None:
-                loader.delete_vanished("perimeter", key=("path",))
-            self._publish(loader, publication, None if days is None else days[0])
-            self._make_current(run)
+            self._replace(loader, run, signals, evidence, tallies, perimeters)
+            loader.delete_vanished("tally", key=_TALLY_KEY)
+            loader.delete_vanished("perimeter", key=("path",))
+            if publication is not None:
+                adopt(self._connection, loader, publication)
+            if publication is None or publication.crowds is None:
+                forget_crowds(self._connection)
+            refresh(self._connection)
+            forget_closed(self._connection)
 
-    def replace_tallies(
-        self, tallies: pa.RecordBatch | pa.Table, *, days: Days, publication: Publication | None = None
+    def continue_run(
+        self,
+        run: Run,
+        signals: pa.Table,
+        evidence: pa.Table,
+        tallies: pa.RecordBatch | pa.Table,
+        *,
+        days: Days,
+        perimeters: Mapping[str, str] | None = None,
     ) -> None:
-        """Make these all the tallies of some days, and publish their periods; those of other days stay.
+        """Make the store reflect a run that went on: these are all its signals, and all tallies of some days.
 
-        publication: as in `replace_run`.
+        Tallies of other days and perimeters stay. What boards count waits for `refresh_published`.
+        perimeters: as in `replace_run`.
+        """
+        with self._loading() as loader:
+            self._replace(loader, run, signals, evidence, [tallies], perimeters)
+            loader.delete_vanished("tally", key=_TALLY_KEY, days=days)
+            forget_crowds(self._connection)
+            forget_closed(self._connection)
+
+    def replace_tallies(self, tallies: pa.RecordBatch | pa.Table, *, days: Days) -> None:
+        """Make these all the tallies of some days; those of other days stay.
+
+        What boards count waits for `refresh_published`.
         """
         with self._loading() as loader:
             loader.receive("tally", [tallies], TALLY)
@@ -137,20 +125,21 @@ class Store:
             loader.upsert("perimeter", PERIMETER, key=("path",), update=False)
             loader.upsert("tally", TALLY, key=_TALLY_KEY)
             loader.delete_vanished("tally", key=_TALLY_KEY, days=days)
-            self._publish(loader, publication, days[0])
+            forget_crowds(self._connection)
+            forget_closed(self._connection)
 
     def replace_open(self, divisions: Sequence[str], tallies: pa.RecordBatch | pa.Table) -> None:
         """Make these all the open days' tallies of some divisions; those of others stay.
 
         Channel and voice are empty where a tally is of all of them. Tallies of days up to the last closed one
-        are left out, and go from the store when it is told that their day is closed.
+        are left out, and go from the store when it is told that their day is closed. Waits for no other
+        writer but for the moment in which that is told.
         """
-        with self._loading() as loader:
+        with self._transaction() as loader:
             loader.receive("open_tally", [tallies], TALLY)
             loader.receive_perimeters(("open_tally",), {})
             loader.upsert("perimeter", PERIMETER, key=("path",), update=False)
-            self._connection.execute(_FORGET_OPEN, (list(divisions),))
-            self._connection.execute(_KEEP_OPEN)
+            replace_open(self._connection, divisions)
 
     def upsert_tallies(self, tallies: pa.RecordBatch | pa.Table) -> None:
         """Insert or update tallies, by perimeter, bucket, channel, voice and theme."""
@@ -161,15 +150,23 @@ class Store:
             loader.upsert("tally", TALLY, key=_TALLY_KEY)
             forget_crowds(self._connection)
 
-    def refresh_published(self, since: date | None = None, crowds: Iterable[pa.Table] = ()) -> None:
+    def refresh_published(
+        self,
+        since: date | None = None,
+        crowds: Iterable[pa.Table] = (),
+        *,
+        publication: Publication | None = None,
+    ) -> None:
         """Publish the tallies to boards anew, from the period of 28 days that `since` is in; by default all.
 
-        `replace_run` and `replace_tallies` do it; `upsert_tallies`, which may come every second, does not.
-        crowds: those of periods with new tallies, which else show what a single day vouches for.
+        Of what writes tallies, only `replace_run` does it by itself. crowds: those of periods with new
+        tallies, which else show what a single day vouches for. publication: as in `replace_run`; under other
+        rules than before all is published.
         """
         with self._loading() as loader:
+            changed = publication is not None and adopt(self._connection, loader, publication)
             learn_crowds(loader, crowds)
-            refresh(self._connection, since)
+            refresh(self._connection, None if changed else since)
 
     def upsert_signals(self, signals: pa.Table, evidence: pa.Table) -> None:
         """Insert or update signals; `evidence` is all the evidence these signals have."""
@@ -289,19 +286,36 @@ class Store:
 
     @contextmanager
     def _loading(self) -> Iterator[Loader]:
-        """A transaction that no other writer overlaps."""
-        with in_words(self._place), self._connection.transaction():
+        """A transaction that no other writer overlaps, but for the open days' tallies."""
+        with self._transaction() as loader:
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_WRITE_LOCK,))
-            yield Loader(self._connection)
+            yield loader
 
-    def _publish(self, loader: Loader, publication: Publication | None, since: date | None) -> None:
-        """Publish the tallies that came in."""
-        if publication is not None and adopt(self._connection, loader, publication):
-            since = None
-        if publication is None or publication.crowds is None:
-            forget_crowds(self._connection)
-        refresh(self._connection, since)
-        self._connection.execute(_FORGET_CLOSED)
+    @contextmanager
+    def _transaction(self) -> Iterator[Loader]:
+        with self.transaction() as connection:
+            yield Loader(connection)
+
+    def _replace(
+        self,
+        loader: Loader,
+        run: Run,
+        signals: pa.Table,
+        evidence: pa.Table,
+        tallies: Iterable[pa.RecordBatch | pa.Table],
+        perimeters: Mapping[str, str] | None,
+    ) -> None:
+        """Bring in tallies and all signals of a run, and make it the current one."""
+        loader.receive("tally", tallies, TALLY)
+        _receive_signals(loader, signals, evidence)
+        loader.receive_perimeters(("tally", "signal"), perimeters or {})
+        loader.upsert("perimeter", PERIMETER, key=("path",))
+        loader.upsert("tally", TALLY, key=_TALLY_KEY)
+        loader.upsert("signal", SIGNAL, key=("signal_id",))
+        loader.upsert("signal_evidence", EVIDENCE, key=_EVIDENCE_KEY)
+        loader.delete_vanished("signal_evidence", key=_EVIDENCE_KEY)
+        loader.delete_vanished("signal", key=("signal_id",))
+        make_current(self._connection, run)
 
     def _select(
         self, columns: Sequence[str], table: str, clauses: str, values: Mapping[str, Any] | None = None
@@ -311,12 +325,6 @@ class Store:
         )
         with in_words(self._place), self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, values).fetchall()
-
-    def _make_current(self, run: Run) -> None:
-        self._connection.execute(
-            "UPDATE vigie.run SET is_current = false WHERE is_current AND run_id <> %s", (run.run_id,)
-        )
-        self._connection.execute(_RECORD_RUN, {"run_id": run.run_id, **asdict(run)})
 
 
 def _receive_signals(loader: Loader, signals: pa.Table, evidence: pa.Table) -> None:
@@ -344,14 +352,6 @@ _INGEST = (
     "quarantine_reasons",
 )
 
-_LAST_CLOSED = "coalesce((SELECT max(bucket_at) FROM vigie.tally), '-infinity')"
-_FORGET_OPEN = "DELETE FROM vigie.open_tally WHERE division = ANY(%s)"
-_FORGET_CLOSED = f"DELETE FROM vigie.open_tally WHERE bucket_at <= {_LAST_CLOSED}"
-_KEEP_OPEN = f"""
-INSERT INTO vigie.open_tally ({", ".join(TALLY.names)})
-SELECT {", ".join(TALLY.names)} FROM incoming_open_tally WHERE bucket_at > {_LAST_CLOSED}
-"""
-
 _RECORD_INGEST = """
 INSERT INTO vigie.ingest AS kept
 VALUES (%(load_id)s, %(source)s, %(loaded_at)s, %(read)s, %(events)s, %(duplicates)s, %(set_aside)s,
@@ -369,14 +369,4 @@ UPDATE vigie.signal_evidence SET excerpt = NULL WHERE event_id = ANY(%(ids)s) AN
 
 _RECORD_HEAD = """
 INSERT INTO vigie.log_head (seq, sha256) VALUES (%(seq)s, %(sha256)s) ON CONFLICT DO NOTHING
-"""
-
-_RECORD_RUN = """
-INSERT INTO vigie.run AS kept
-VALUES (%(run_id)s, %(log_head)s, %(settings_version)s, %(lexicon_version)s, %(code_version)s,
-        %(closed_until)s, %(started_at)s, %(finished_at)s, %(digest)s, true)
-ON CONFLICT (run_id) DO UPDATE SET
-    started_at = excluded.started_at, finished_at = excluded.finished_at, digest = excluded.digest,
-    is_current = true
-WHERE ROW(kept.*) IS DISTINCT FROM ROW(excluded.*)
 """

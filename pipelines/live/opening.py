@@ -15,7 +15,7 @@ from connectors.log import EventLog
 from pipelines.flow import Rules
 from pipelines.live.job import LiveJob
 from pipelines.live.sinks import StoreSink
-from pipelines.publish import publication_of
+from pipelines.publish import crowds_of, publication_of
 from pipelines.stages.tally import theme_keys
 from pipelines.workspace import Workspace
 
@@ -38,7 +38,7 @@ def job_of(workspace: Workspace, *, ends: bool) -> LiveJob:
         code_version=version("vigie"),
         names=workspace.names,
         publication=publication_of(workspace),
-        log=events,
+        crowds=crowds_of(workspace, events),
     )
     return LiveJob(
         log=events,

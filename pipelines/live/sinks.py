@@ -11,10 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.civil_days import day_of
-from connectors.log import EventLog
 from connectors.store import Run, Store, open_store
 from connectors.store.publication import Publication
-from pipelines.crowds import crowds
+from pipelines.crowds import Crowds
 from pipelines.live.whole import Update
 from pipelines.publish import tallies_of
 from pipelines.replay import Replayed, digest, texts_in, write_cells
@@ -79,8 +78,9 @@ class FolderSink:
 class StoreSink:
     """Writes updates to the signal store, each in one transaction.
 
-    dsn, data: as in `open_store`. themes: id to key, 0 to the empty key. names: of perimeters, by path. log:
-    where the crowds behind the tallies are counted, each time that signals are told.
+    dsn, data: as in `open_store`. themes: id to key, 0 to the empty key. names: of perimeters, by path.
+    publication: by which rules boards count. crowds: counts those behind the tallies, each time that signals
+    are told.
     """
 
     dsn: str | None
@@ -90,10 +90,9 @@ class StoreSink:
     settings_version: str
     lexicon_version: str
     code_version: str
+    publication: Publication
+    crowds: Crowds
     names: dict[str, str] = field(default_factory=dict)
-    publication: Publication | None = None
-    """By which rules boards count; those in force where None."""
-    log: EventLog | None = None
 
     def write(self, update: Update) -> None:
         """Bring the store to the update's close. StoreError if it cannot take it; it then stays as it was."""
@@ -105,7 +104,7 @@ class StoreSink:
             if close.head:
                 store.record_head(close.head, close.log_head)
             if update.signals is None:
-                store.replace_tallies(tallies, days=days, publication=self.publication)
+                store.replace_tallies(tallies, days=days)
                 return
             run = Run(
                 log_head=close.log_head,
@@ -117,34 +116,26 @@ class StoreSink:
                 finished_at=now,
                 digest=digest(update.signals),
             )
-            store.replace_run(
+            store.continue_run(
                 run,
                 update.signals.signals,
                 update.signals.evidence,
-                [tallies],
+                tallies,
                 perimeters=self.names,
-                publication=self.publication,
                 days=days,
             )
-            if close.looks_only:
-                return
-            # Killed before this, boards show what single days vouch for until the same update comes again.
-            self._count_crowds(store, update)
+            # Killed before this, boards count what they counted until the same update comes again.
+            if not close.looks_only:
+                self._publish(store, update)
 
-    def _count_crowds(self, store: Store, update: Update) -> None:
-        """Count the crowds of the periods with new days, which tallies do not tell, and publish them anew."""
-        if self.log is None or self.publication is None:
-            return
-        self.log.refresh()
-        first = update.untold
-        found = crowds(
-            self.log,
-            zone=self.zone,
-            first_bucket=first,
-            last_bucket=update.close.bucket,
-            min_authors=self.publication.rules.min_authors,
+    def _publish(self, store: Store, update: Update) -> None:
+        """Publish the periods with new days, with the crowds of these, which tallies do not tell."""
+        self.crowds.log.refresh()
+        first, last = update.untold, update.close.bucket
+        crowds = self.crowds.until(last, first_bucket=first)
+        store.refresh_published(
+            None if first is None else day_of(first), crowds, publication=self.publication
         )
-        store.refresh_published(None if first is None else day_of(first), found)
 
     def show(self, cells: Mapping[str, pa.Table]) -> None:
         """Make these the open days' tallies of their divisions. StoreError as in `write`."""

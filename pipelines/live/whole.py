@@ -183,11 +183,9 @@ class Chronicler(Machine):
 
     def _carriers(self) -> Carriers:
         """What is known of the carriers of closed days, anew where those days are others than they were."""
-        log = self._log
-        loaded = sum(not segment.live for segment, _ in log.appended())
-        version = loaded, len(log.erasures), tuple(log.skipped)
-        if self._carried is None or self._carried[0] != version:
-            self._carried = version, carriers_in(log, self._telling)
+        past = self._log.past
+        if self._carried is None or self._carried[0] != past:
+            self._carried = past, carriers_in(self._log, self._telling)
         return self._carried[1]
 
     def _look(self, shard: Shard, rules: Rules, close: Close) -> None:
