@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.store import Store
+from connectors.store import KeptStore, Store
 from pipelines.live.messages import Close
 from pipelines.live.sinks import StoreSink
 from pipelines.live.whole import Update
@@ -52,8 +52,7 @@ def test_crowds_are_counted_as_days_close_as_a_replay_counts_them(
     raw.execute("TRUNCATE vigie.crowd, vigie.tally, vigie.published")
     raw.commit()
     sink = StoreSink(
-        dsn=store_dsn,
-        data=tmp_path / "unused",
+        store=KeptStore(store_dsn, data=tmp_path / "unused"),
         themes=theme_keys(list(workspace.lexicons.themes)),
         zone=workspace.settings.organisation.timezone,
         settings_version=workspace.settings_version,
@@ -94,3 +93,4 @@ def test_crowds_are_counted_as_days_close_as_a_replay_counts_them(
         assert store.run().log_head == "ab" * 32  # type: ignore[union-attr]
         assert raw.execute(TALLIES).fetchall() == tallies
         assert published(raw) == expected
+    sink.store.close()

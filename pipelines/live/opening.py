@@ -12,6 +12,7 @@ from pathlib import Path
 
 from connectors.errors import SettingsError
 from connectors.log import EventLog
+from connectors.store import KeptStore
 from pipelines.flow import Rules
 from pipelines.live.job import LiveJob
 from pipelines.live.sinks import StoreSink
@@ -29,8 +30,7 @@ def job_of(workspace: Workspace, *, ends: bool) -> LiveJob:
     # Workers stand in other folders.
     events = EventLog(log if "://" in log else workspace.log_path.absolute())
     sink = StoreSink(
-        dsn=place.dsn,
-        data=settings.path(place.folder).absolute(),
+        store=KeptStore(place.dsn, data=settings.path(place.folder).absolute()),
         themes=theme_keys(list(workspace.lexicons.themes)),
         zone=settings.organisation.timezone,
         settings_version=workspace.settings_version,

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.civil_days import day_of
-from connectors.store import Run, Store, open_store
+from connectors.store import KeptStore, Run, Store
 from connectors.store.publication import Publication
 from pipelines.crowds import Crowds
 from pipelines.live.whole import Update
@@ -78,13 +78,11 @@ class FolderSink:
 class StoreSink:
     """Writes updates to the signal store, each in one transaction.
 
-    dsn, data: as in `open_store`. themes: id to key, 0 to the empty key. names: of perimeters, by path.
-    publication: by which rules boards count. crowds: counts those behind the tallies, each time that signals
-    are told.
+    themes: id to key, 0 to the empty key. names: of perimeters, by path. publication: by which rules boards
+    count. crowds: counts those behind the tallies, each time that signals are told.
     """
 
-    dsn: str | None
-    data: Path
+    store: KeptStore
     themes: dict[int, str]
     zone: str
     settings_version: str
@@ -100,7 +98,7 @@ class StoreSink:
         tallies = self._tallies(update.cells)
         first = None if update.first is None else day_of(update.first)
         days = (first, day_of(close.bucket))
-        with open_store(self.dsn, data=self.data) as store:
+        with self.store.use() as store:
             if close.head:
                 store.record_head(close.head, close.log_head)
             if update.signals is None:
@@ -140,7 +138,7 @@ class StoreSink:
     def show(self, cells: Mapping[str, pa.Table]) -> None:
         """Make these the open days' tallies of their divisions. StoreError as in `write`."""
         whole = pa.concat_tables([CELLS.empty_table(), *cells.values()])
-        with open_store(self.dsn, data=self.data) as store:
+        with self.store.use() as store:
             store.replace_open(list(cells), self._tallies(whole))
 
     def _tallies(self, cells: pa.Table) -> pa.Table:
