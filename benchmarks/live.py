@@ -8,6 +8,7 @@ not part of it: the writer begins with admitted events.
 
 import math
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -253,7 +254,8 @@ def _family(pid: int) -> list[psutil.Process]:
 
 @contextmanager
 def _live(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """`vigie live` of a workspace, its words in `said`."""
+    """`vigie live` of a workspace, its words in `said`; it ends with this process, told to end or not."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipelines", "live", "--settings", folder / "vigie.toml"],
@@ -265,6 +267,7 @@ def _live(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
         finally:
             process.terminate()
             process.wait()
+            signal.signal(signal.SIGTERM, before)
 
 
 def _until(true: Callable[[], bool], process: "subprocess.Popen[bytes]", what: str) -> None:
