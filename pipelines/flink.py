@@ -96,6 +96,7 @@ class FlinkSettings:
             # Elements are few and heavy: each goes on at once.
             "python.fn-execution.bundle.size": "8",
             "python.fn-execution.bundle.time": "10",
+            "execution.buffer-timeout.interval": "0 ms",
             "restart-strategy.type": "exponential-delay",
             "restart-strategy.exponential-delay.initial-backoff": "1s",
             "restart-strategy.exponential-delay.max-backoff": "30s",
