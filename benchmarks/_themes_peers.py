@@ -9,6 +9,7 @@ Bursts, Kleinberg (KDD 2002), section 4: batches, two states; here the states of
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, log
 from typing import Any
@@ -81,25 +82,57 @@ def signitrend(counted: Counted, *, epoch: int, beta: float, half_life: float = 
     return strength
 
 
-def adwin(counted: Counted, *, delta: float, epoch: int, shortest: int) -> Counts:
+def adwin(
+    counted: Counted, *, delta: float, epoch: int, shortest: int, among: NDArray[np.bool_] | None = None
+) -> Counts:
     """1 where a window over a term's counts in epochs drifts, to a higher mean.
 
     epoch: in buckets; a drift stands at the last bucket of its epoch. shortest: epochs of a window, at least.
-    Counts and not shares: ADWIN takes values to range over [0, 1], and shares are too small for its bound.
+    among: terms that may drift; see `drifting`. Counts and not shares: ADWIN takes values to range over
+    [0, 1], and shares are too small for its bound.
     """
-    from river.drift import ADWIN
-
     strength = np.zeros(counted.counts.shape)
-    for row, values in enumerate(_by_epoch(counted.counts, epoch).tolist()):
-        window: Any = ADWIN(  # type: ignore[no-untyped-call]
-            delta=delta, clock=1, min_window_length=shortest, grace_period=2 * shortest
-        )
+    for row, values in _windows(counted, epoch, among):
+        window = _adwin(delta, shortest)
         for number, count_here in enumerate(values):
             before = window.estimation
             window.update(count_here)
             risen = window.drift_detected and window.estimation > before
             strength[row, (number + 1) * epoch - 1] = float(risen)
     return strength
+
+
+def drifting(counted: Counted, *, delta: float, epoch: int, shortest: int) -> NDArray[np.bool_]:
+    """Terms whose window ever drifts; the others do not at a smaller `delta` either.
+
+    A window that never drifts holds all there was, whatever `delta`, and a smaller one asks for more.
+    """
+    found = np.zeros(len(counted.counts), np.bool_)
+    for row, values in _windows(counted, epoch, None):
+        window = _adwin(delta, shortest)
+        for count_here in values:
+            window.update(count_here)
+            if window.drift_detected:
+                found[row] = True
+                break
+    return found
+
+
+def _windows(
+    counted: Counted, epoch: int, among: NDArray[np.bool_] | None
+) -> Iterator[tuple[int, list[float]]]:
+    """Each term and its counts by epoch."""
+    by_epoch = _by_epoch(counted.counts, epoch)
+    rows = range(len(by_epoch)) if among is None else np.flatnonzero(among).tolist()
+    return ((row, by_epoch[row].tolist()) for row in rows)
+
+
+def _adwin(delta: float, shortest: int) -> Any:
+    from river.drift import ADWIN
+
+    return ADWIN(  # type: ignore[no-untyped-call]
+        delta=delta, clock=1, min_window_length=shortest, grace_period=2 * shortest
+    )
 
 
 def kleinberg(counted: Counted, *, ratio: float) -> Counts:

@@ -35,9 +35,10 @@ Grid = Sequence[tuple[str, Given, Sequence[float]]]
 Task = tuple[str, int, int, int]
 """Background, `every`, number and draw of a stream."""
 
+EPOCH, SHORTEST, DELTAS = 5, (1, 2), (0.002, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
+"""ADWIN's."""
 OURS_GRID = [
-    (("false_alerts", budget), ("half_life", half_life))
-    for half_life in (90.0, 180.0)
+    (("false_alerts", budget), ("half_life", 180.0))
     for budget in (0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0)
 ]
 PEERS_GRID: Grid = [
@@ -49,10 +50,9 @@ PEERS_GRID: Grid = [
     ),
     *((KLEINBERG, (("ratio", ratio),), (*range(7, 21), 7.5, 8.5, 9.5)) for ratio in (3.0, 4.0, 6.0, 8.0)),
     *(
-        (ADWIN, (("delta", delta), ("epoch", epoch), ("shortest", shortest)), (1,))
-        for epoch in (5,)
-        for shortest in (1, 2)
-        for delta in (0.002, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
+        (ADWIN, (("delta", delta), ("epoch", EPOCH), ("shortest", shortest)), (1,))
+        for shortest in SHORTEST
+        for delta in DELTAS
     ),
 ]
 
@@ -131,8 +131,13 @@ def _ours(stream: Stream) -> Iterator[tuple[tuple[str, Given], Score]]:
 
 def _peers(stream: Stream) -> Iterator[tuple[tuple[str, Given], Score]]:
     counted = peers.count(stream)
+    may_drift = {
+        float(shortest): peers.drifting(counted, delta=max(DELTAS), epoch=EPOCH, shortest=shortest)
+        for shortest in SHORTEST
+    }
     for method, given, thresholds in PEERS_GRID:
-        strength = PEERS[method](counted, **dict(given))
+        among = {"among": may_drift[dict(given)["shortest"]]} if method == ADWIN else {}
+        strength = PEERS[method](counted, **dict(given), **among)
         for threshold in thresholds:
             setting = (*given, (THRESHOLD, threshold))
             yield (method, setting), score(stream, peers.flags(counted, strength, threshold))
