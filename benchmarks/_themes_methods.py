@@ -24,18 +24,18 @@ THRESHOLD = "threshold"
 Setting = Mapping[str, float]
 
 CHOSEN: Mapping[tuple[str, str], Setting] = {
-    (NEWS, OURS): {"false_alerts": 8, "half_life": 180},
-    (NEWS, SIGNITREND): {"epoch": 14, "beta": 5e-5, "half_life": 56, THRESHOLD: 6},
+    (NEWS, OURS): {"false_alerts": 10, "half_life": 180},
+    (NEWS, SIGNITREND): {"epoch": 14, "beta": 1.5e-4, "half_life": 56, THRESHOLD: 5},
     (NEWS, KLEINBERG): {"ratio": 4, THRESHOLD: 9},
-    (NEWS, ADWIN): {"delta": 0.3, "epoch": 5, "shortest": 2, THRESHOLD: 1},
-    (SPOTIFY, OURS): {"false_alerts": 6, "half_life": 180},
-    (SPOTIFY, SIGNITREND): {"epoch": 14, "beta": 1.5e-4, "half_life": 28, THRESHOLD: 9},
-    (SPOTIFY, KLEINBERG): {"ratio": 4, THRESHOLD: 9.5},
-    (SPOTIFY, ADWIN): {"delta": 0.15, "epoch": 5, "shortest": 2, THRESHOLD: 1},
+    (NEWS, ADWIN): {"delta": 0.2, "epoch": 5, "shortest": 2, THRESHOLD: 1},
+    (SPOTIFY, OURS): {"false_alerts": 2, "half_life": 180},
+    (SPOTIFY, SIGNITREND): {"epoch": 14, "beta": 1.5e-4, "half_life": 28, THRESHOLD: 11},
+    (SPOTIFY, KLEINBERG): {"ratio": 4, THRESHOLD: 10},
+    (SPOTIFY, ADWIN): {"delta": 0.1, "epoch": 5, "shortest": 2, THRESHOLD: 1},
     (METRO, OURS): {"false_alerts": 1, "half_life": 180},
-    (METRO, SIGNITREND): {"epoch": 14, "beta": 1.5e-4, "half_life": 56, THRESHOLD: 9},
+    (METRO, SIGNITREND): {"epoch": 10, "beta": 1.5e-4, "half_life": 56, THRESHOLD: 13},
     (METRO, KLEINBERG): {"ratio": 4, THRESHOLD: 12},
-    (METRO, ADWIN): {"delta": 0.002, "epoch": 5, "shortest": 1, THRESHOLD: 1},
+    (METRO, ADWIN): {"delta": 0.01, "epoch": 5, "shortest": 1, THRESHOLD: 1},
 }
 """By background and method."""
 

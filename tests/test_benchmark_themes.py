@@ -316,7 +316,7 @@ def test_without_the_texts_the_report_says_so(monkeypatch: pytest.MonkeyPatch, t
 
 def tried(found: int, *, false: int = 0, without: int = 0, texts: int = 5) -> themes_settings.Tried:
     """A setting that finds so many of ten topics at either rate, each after so many texts, in one stream."""
-    worth = Score(1, 10, (texts,) * found, 40, false)
+    worth = Score(1, 10, (texts,) * found, 30, false)
     name = f"{found} {false} {without} {texts}"
     return themes_settings.Tried(
         "b", "m", ((name, 1.0),), {1: worth, 2: worth, 0: Score(2, 0, (), without, without)}
@@ -324,10 +324,10 @@ def tried(found: int, *, false: int = 0, without: int = 0, texts: int = 5) -> th
 
 
 def test_settings_within_the_limits_come_first_and_of_those_the_one_that_finds_most() -> None:
-    # Of forty flags one more than one is .05, of two streams one is every second.
+    # Of sixty flags one more than two is .05, of two streams one is every second.
     beyond = [tried(10, false=2), tried(10, without=3)]
     within = [tried(9, without=1), tried(8), tried(8, false=1), tried(8, texts=7)]
-    # Of 80 and 83 flags 4 and 3 are false beyond the limits: the smaller share first.
+    # Of 60 and 63 flags 4 and 3 are false beyond the limits: the smaller share first.
     assert themes_settings.choose([*beyond, *within[::-1]], "b", "m") == [*within, *beyond[::-1]]
     assert themes_settings.choose(within, "b", "another") == []
     assert themes_settings.choose(within, "another", "m") == []
