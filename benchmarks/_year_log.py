@@ -17,25 +17,27 @@ if TYPE_CHECKING:
     from pipelines.workspace import Workspace
 
 DAYS = 365
-TAIL = 14
-"""Days that came since the snapshot was written."""
+TAILS = (14, 1)
+"""Days that came since a snapshot was written, for each of two: where they are written by hand now and then,
+and where every evening."""
 QUESTIONS = 3
-"""Times asked about, drawn at random of the days that the snapshot knows after the first quarter."""
+"""Times asked about, drawn at random of the days that the first snapshot knows after the first quarter."""
 LOG = "year"
 
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """Costs. known: of each time within the days of the snapshot. tail: of the end, some days after it.
-    full: of the end, without snapshots. written: of the snapshot, judging included. log, snapshots: bytes.
-    goes_on: whether the state after the days of the snapshot was kept. same: whether answers were those of
-    replays without snapshots, of the first time and of the end.
+    """Costs. known: of each time within the days of the first snapshot. tails: of the end, by the days that
+    came since a snapshot. full: of the end, without snapshots. written: of the first snapshot, judging
+    included. log, snapshots: bytes, with the last snapshot. goes_on: whether the state after the days of
+    each snapshot was kept. same: whether answers were those of replays without snapshots, of the first time
+    and of the end.
     """
 
     events: int
     written: Cost
     known: list[Cost]
-    tail: Cost
+    tails: dict[int, Cost]
     full: Cost
     log: int
     snapshots: int
@@ -68,7 +70,7 @@ def write_year(folder: Path, events: int) -> None:
 
 
 def measure_year(folder: Path) -> Year:
-    """Write a snapshot some days before the end, and ask; compiled code loaded before."""
+    """Write snapshots some days before the end, and ask; compiled code loaded before."""
     from pipelines.in_force import workspace_as_of
     from pipelines.plain import PlainEngine
     from pipelines.snapshots.opening import keeping_of, size_of, snapshots_of
@@ -93,20 +95,33 @@ def measure_year(folder: Path) -> Year:
         return timed(once)
 
     replay(log_start(world) + timedelta(days=30), use=False)
-    _, written = replay(end - timedelta(days=TAIL), use=False, keep=True)
+    first_tail, *later = TAILS
+    _, written = replay(end - timedelta(days=first_tail), use=False, keep=True)
     snapshots = snapshots_of(world)
     assert snapshots is not None
-    drawn = np.random.default_rng(SEED).integers(TAIL + 1, DAYS * 3 // 4, QUESTIONS)
+    drawn = np.random.default_rng(SEED).integers(first_tail + 1, DAYS * 3 // 4, QUESTIONS)
     times = [end - timedelta(days=int(days)) for days in drawn]
     answers = [replay(at, use=True) for at in times]
     first, _ = replay(times[0], use=False)
-    tail, tail_cost = replay(end, use=True)
-    full, full_cost = replay(end, use=False)
-    same = (first.digest, full.digest) == (answers[0][0].digest, tail.digest)
-    known = [cost for _, cost in answers]
-    sizes = size_of(folder / LOG), snapshots.size()
+    ends = {first_tail: replay(end, use=True)}
     goes_on = any(one.state for one in snapshots.all())
-    return Year(full.events, written, known, tail_cost, full_cost, *sizes, goes_on, same)
+    for days in later:
+        replay(end - timedelta(days=days), use=True, keep=True)
+        goes_on = goes_on and any(one.state for one in snapshots.all())
+        ends[days] = replay(end, use=True)
+    full, full_cost = replay(end, use=False)
+    same = first.digest == answers[0][0].digest and {full.digest} == {one.digest for one, _ in ends.values()}
+    return Year(
+        events=full.events,
+        written=written,
+        known=[cost for _, cost in answers],
+        tails={days: cost for days, (_, cost) in ends.items()},
+        full=full_cost,
+        log=size_of(folder / LOG),
+        snapshots=snapshots.size(),
+        goes_on=goes_on,
+        same=same,
+    )
 
 
 def log_start(world: "Workspace") -> datetime:

@@ -48,6 +48,7 @@ class SeasonMemory:
         self._occasions = occasions
         self._kept = KEPT_WITH_OCCASIONS if occasions.named else KEPT_WEEKS
         self._weeks: dict[int, tuple[NDArray[np.uint64], NDArray[np.float64]]] = {}
+        self._wrote: dict[int, int] = {}
         self._week = 0
         self._features: list[NDArray[np.uint64]] = []
         self._counts: list[NDArray[np.int64]] = []
@@ -99,30 +100,49 @@ class SeasonMemory:
         return weeks
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
-        """The memory as named arrays."""
+        """The memory as named arrays: authors of each feature in each week, and in all who wrote in it."""
+        features, counts = self._added_up()
+        weeks = sorted(self._weeks)
         arrays: dict[str, NDArray[Any]] = {
             "now": np.array([self._week, self._exposure], np.int64),
-            "open_features": np.concatenate([np.empty(0, np.uint64), *self._features]),
-            "open_counts": np.concatenate([np.empty(0, np.int64), *self._counts]),
+            "open_features": features,
+            "open_counts": counts,
+            "exposures": np.array([(week, self._wrote[week]) for week in weeks], np.int64).reshape(-1, 2),
         }
-        for week, (features, rates) in sorted(self._weeks.items()):
-            arrays[f"features_{week}"], arrays[f"rates_{week}"] = features, rates
+        for week in weeks:
+            features, rates = self._weeks[week]
+            # A rate is a count over the exposure: that of whole numbers below 2^50 is found again.
+            counts = np.rint(rates * self._wrote[week]).astype(np.int64)
+            arrays[f"features_{week}"], arrays[f"counts_{week}"] = features, counts
         return arrays
 
     def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what `state_arrays` gave."""
         self._week, self._exposure = (int(value) for value in arrays["now"])
         self._features, self._counts = [arrays["open_features"]], [arrays["open_counts"]]
-        weeks = [name.removeprefix("features_") for name in arrays if name.startswith("features_")]
-        self._weeks = {int(week): (arrays[f"features_{week}"], arrays[f"rates_{week}"]) for week in weeks}
+        self._wrote = dict(arrays["exposures"].tolist())
+        self._weeks = {
+            week: (arrays[f"features_{week}"], arrays[f"counts_{week}"] / wrote)
+            for week, wrote in self._wrote.items()
+        }
+
+    def _added_up(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Features of the open week, in order, and the authors of each."""
+        features, places = np.unique(
+            np.concatenate([np.empty(0, np.uint64), *self._features]), return_inverse=True
+        )
+        counts = np.zeros(features.size, np.int64)
+        np.add.at(counts, places, np.concatenate([np.empty(0, np.int64), *self._counts]))
+        return features, counts
 
     def _close_week(self) -> None:
         if self._exposure:
-            features, places = np.unique(np.concatenate(self._features), return_inverse=True)
-            counts = np.zeros(features.size, np.int64)
-            np.add.at(counts, places, np.concatenate(self._counts))
+            features, counts = self._added_up()
             kept = counts >= SMALLEST
             if kept.any():
                 self._weeks[self._week] = (features[kept], counts[kept] / self._exposure)
+                self._wrote[self._week] = self._exposure
         self._features, self._counts, self._exposure = [], [], 0
-        self._weeks = {week: rates for week, rates in self._weeks.items() if week >= self._week - self._kept}
+        oldest = self._week - self._kept
+        self._weeks = {week: rates for week, rates in self._weeks.items() if week >= oldest}
+        self._wrote = {week: wrote for week, wrote in self._wrote.items() if week >= oldest}

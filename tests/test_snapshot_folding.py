@@ -106,9 +106,9 @@ def test_ids_of_other_or_too_many_perimeters_are_kept_as_they_are(paths: list[st
 def test_weeks_come_back_as_they_were() -> None:
     weeks = {
         "features_2800": np.array([3, 8, 2**63 + 5], np.uint64),
-        "rates_2800": np.array([0.1, 1 / 3, 1e-300]),
+        "counts_2800": np.array([3, 4, 70_000]),
         "features_2802": np.array([8], np.uint64),
-        "rates_2802": np.array([0.25]),
+        "counts_2802": np.array([3]),
     }
     table = fold_weeks(weeks)
     assert table["feature"].to_pylist() == [3, 8, 8, 2**63 + 5]
@@ -116,3 +116,24 @@ def test_weeks_come_back_as_they_were() -> None:
         name: one.tolist() for name, one in weeks.items()
     }
     assert unfold_weeks(fold_weeks({})) == {}
+
+
+def test_what_was_new_on_a_day_is_told_by_what_it_is_known_by() -> None:
+    # Two perimeters' days: their features' rates are what they are known by over 1,180 and over 40.
+    known = np.array([0.25, 0.5, 0.0625, 0.75], np.float32)
+    base = known / np.array([1_180, 1_180, 40, 40], np.float32)
+    ids = KNOWN[:4] ^ np.array([feature_id(path) for path in [PATHS[0]] * 2 + [PATHS[1]] * 2], np.uint64)
+    new = {**columns(ids, base, base, [60] * 4), "known": known, "last": np.full(4, 3, np.int32)}
+    table = fold({**new, "since": new["last"]}, PATHS, KNOWN)
+    assert sorted(table["weighed_by"].to_pylist()) == [40, 40, 1_180, 1_180]
+    assert not table["base"].to_numpy().view(np.uint32).any()
+
+
+def test_what_was_said_before_is_told_by_who_has_said_it() -> None:
+    # 2.5 authors before the day and one on it: known by 2.5, and by the least that a prior is worth.
+    ids, same = KNOWN[:2], np.array([0.5, 0.25], np.float32)
+    known = np.array([2.5, 7.0], np.float32) + np.float32(0.001)
+    again = {**columns(ids, same, same, [60] * 2), "known": known}
+    again |= {"shape": np.array([3.5, 8.0], np.float32), "last": np.full(2, 3, np.int32)}
+    table = fold({**again, "since": again["last"]}, [], KNOWN)
+    assert not table["known"].to_numpy().view(np.uint32).any()

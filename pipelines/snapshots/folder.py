@@ -30,7 +30,7 @@ from connectors.log.layout import from_iso, to_iso
 from pipelines.snapshots.journal import TABLES, Journal
 from pipelines.snapshots.known_days import KnownDays
 
-FORMAT = 2
+FORMAT = 3
 RECORD = "snapshot.json"
 _MAC = "mac"
 _NAME = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{16}|\.[0-9a-f]{32}")
@@ -40,6 +40,7 @@ _ENCODINGS = {
     pa.uint64(): "DELTA_BINARY_PACKED",
     pa.uint32(): "DELTA_BINARY_PACKED",
     pa.int32(): "DELTA_BINARY_PACKED",
+    pa.int64(): "DELTA_BINARY_PACKED",
     pa.float32(): "BYTE_STREAM_SPLIT",
     pa.bool_(): "PLAIN",
 }

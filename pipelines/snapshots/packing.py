@@ -25,8 +25,8 @@ _FEATURES, _SEASON, _WEEKS = "//features", "//season", "//weeks"
 """Endings of names that no path has."""
 _PERIMETERS = ("totals", "perimeters")
 """Arrays of an estimator's state that are no columns of its features."""
-_THIS_WEEK = ("now", "open_features", "open_counts")
-"""Arrays of a season's state that are of no week that has ended."""
+_ABOUT_WEEKS = ("now", "open_features", "open_counts", "exposures")
+"""Arrays of a season's state that are not the features of a week that has ended."""
 _MARKS = ["bucket", *(name for name in LAID_OUT.names if name not in UNDERSTOOD.names)]
 """Of a remembered row, what is kept."""
 _NOTHING = np.empty(0, np.uint64)
@@ -47,7 +47,7 @@ def packed(state: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
             arrays = part.estimator.state_arrays()
             yield from _taken_apart(name, arrays, known)
             season = part.season.state_arrays()
-            yield name + _SEASON, {key: season.pop(key) for key in _THIS_WEEK}
+            yield name + _SEASON, {key: season.pop(key) for key in _ABOUT_WEEKS}
             yield name + _WEEKS, fold_weeks(season)
             known = arrays["ids"]
         elif isinstance(part, EmergenceTree):
