@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-import pyarrow as pa
-
 from benchmarks import _throughput_log as stirred
 from benchmarks import _year_log
 from benchmarks._data import work_folder
@@ -54,13 +52,15 @@ def write_compacted(log: Path, events: int) -> int:
     from connectors.log import LogWriter
     from connectors.log.compaction import compact
 
-    table = pa.concat_tables(stirred.tables(events, stirred.made_up(), seed=SEED))
-    table = table.sort_by([("occurred_at", "ascending"), ("event_id", "ascending")])
-    last = table["admitted_at"][-1].as_py()
-    with LogWriter(log, now=lambda: last) as writer:
-        for start in range(0, table.num_rows, A_SEGMENT):
-            writer.append_live(table.slice(start, A_SEGMENT), note={})
-        writer.heartbeat(last + timedelta(days=40))
+    wall = {"now": stirred.FIRST_DAY}
+    with LogWriter(log, now=lambda: wall["now"]) as writer:
+        # A table at a time, which is some days: the texts of them all are more than one array can hold.
+        for table in stirred.tables(events, stirred.made_up(), seed=SEED):
+            table = table.sort_by([("occurred_at", "ascending"), ("event_id", "ascending")])
+            wall["now"] = table["admitted_at"][-1].as_py()
+            for start in range(0, table.num_rows, A_SEGMENT):
+                writer.append_live(table.slice(start, A_SEGMENT), note={})
+        writer.heartbeat(wall["now"] + timedelta(days=40))
         compact(writer, zone="UTC", say=print)
         writer.remove_replaced(keep=timedelta(0))
         return len(writer.chain.manifests)
