@@ -7,7 +7,7 @@ Every function takes the state it needs and gives back the state it leaves. `pip
 files, for an engine that runs a log slice by slice (`pipelines.plain`, `pipelines.beam`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ from pipelines.stages.finds import Found
 from pipelines.stages.look import DivisionLooks, RootLooks
 from pipelines.stages.looks import LOOK_TALLY, NO_LOOKS, Early, RootLooked, Turn, add_looks
 from pipelines.stages.probe import Probe, Probing
-from pipelines.stages.tally import cells, with_root
+from pipelines.stages.tally import CELLS, cells, with_root
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 from pipelines.stages.understand import UNDERSTOOD, Reader, understand
 
@@ -193,6 +193,14 @@ def judge_root(
     if turn is not None:
         added = add_looks([part.looks for part in parts])
         looks = RootLooks(added, turn.clock, state, rules.root, rules.detection, rules.teaching)
+    return judge_sum(tally, state, rules, looks)
+
+
+def judge_sum(
+    tally: pa.Table, state: RootState | None, rules: Rules, looks: RootLooks | None = None
+) -> JudgedRoot:
+    """Judge tallies at the root that were summed (`merge_tallies`); the rest as in `judge_root`."""
+    state = state or RootState.new(rules.detection)
     probing = rules.probing()
     view, candidates = detect_root(
         tally, state, rules.root, rules.detection, probing, rules.teaching, looks or NO_LOOKS
@@ -203,11 +211,18 @@ def judge_root(
 
 
 def judge_division(
-    laid_out: LaidOut, view: RootView, tree: EmergenceTree | None, rules: Rules, turn: Turn | None = None
+    laid_out: LaidOut,
+    view: RootView,
+    tree: EmergenceTree | None,
+    rules: Rules,
+    turn: Turn | None = None,
+    *,
+    with_cells: bool = True,
 ) -> JudgedDivision:
     """Judge a division's perimeters with what the root tells, and sum its cells.
 
-    Changes `tree`; None: the division has heard nothing yet. turn: as in `judge_root`.
+    Changes `tree`; None: the division has heard nothing yet. turn: as in `judge_root`. with_cells: whether
+    they are to be summed; none are given otherwise.
     """
     tree = tree or EmergenceTree(rules.detection.estimator())
     division, told = laid_out.division, view.closing
@@ -231,15 +246,21 @@ def judge_division(
         found = replace(found, early=looks.finish())
     last = last_bucket(division, told)
     remembered = None if last is None else division.to_remember(last, rules.detection.window)
-    return JudgedDivision(Shard(found, cells(division.new_rows)), tree, remembered)
+    summed = cells(division.new_rows) if with_cells else CELLS.empty_table()
+    return JudgedDivision(Shard(found, summed), tree, remembered)
 
 
 def gather(shards: Iterable[Shard], at_root: Found, root: str) -> Shard:
     """One shard of all of a slice's, with what was found at the root, and the root's cells."""
     parts = list(shards)
-    found = [at_root, *(part.found for part in parts)]
+    cells = with_root([part.cells for part in parts], root)
+    return Shard(all_found([at_root, *(part.found for part in parts)]), cells)
+
+
+def all_found(found: Sequence[Found]) -> Found:
+    """What was found at the root and in divisions, as one."""
     candidates = pa.concat_tables([one.candidates for one in found])
     support = pa.concat_tables([one.support for one in found])
     probed = pa.concat_tables([one.probed for one in found])
     early = Early.all_of(one.early for one in found)
-    return Shard(Found(candidates, support, probed, early), with_root([part.cells for part in parts], root))
+    return Found(candidates, support, probed, early)

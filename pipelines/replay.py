@@ -47,9 +47,9 @@ class Engine(Protocol):
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """Result of a replay. cells: Parquet files of CELLS, in order of time, of the days that were judged: all
-    of them, unless it went on from what was known before. events: rows that were closed.
+    of them, unless it went on from what was known before; none where they were not asked for.
 
-    log_head: hash of the last manifest read.
+    events: rows that were closed. log_head: hash of the last manifest read.
     """
 
     signals: Signals
@@ -89,6 +89,7 @@ def replay(
     begin: Callable[[Plan, Seals], Standing] = Standing.at_first,
     end: Callable[[Plan, Standing, int], None] | None = None,
     seals: Seals | None = None,
+    with_cells: bool = True,
 ) -> Replayed:
     """Run the stages over all closed buckets of the log.
 
@@ -96,6 +97,7 @@ def replay(
     something was judged before. end: is given how far it came, with the step whose state is on the shelf.
     work: an empty folder that the engine's workers reach; the caller removes it. progress: called with rows
     done and rows in all. seals: what erasures sealed, by default those of the log as it was opened.
+    with_cells: whether cells are to be written.
     Raises LogError where the log holds no event.
     """
     plan, closed = make_plan(log, settings, reader, work=work, batch_rows=batch_rows)
@@ -112,7 +114,8 @@ def replay(
         first_day, last_day = days_of(slices[number], reader.zone)
         shard = sealed.restore(shard, first_day, min(last_day, plan.last_bucket))
         chronicle.take_in(shard, plan, themes, last=last, sealed=sealed.births)
-        cells.append(write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
+        if with_cells:
+            cells.append(write_cells(shard.cells, work / f"cells-{number:06d}.parquet"))
         standing.events += texts_in(shard.cells, plan.root)
     if end is not None:
         standing.after = plan.last_bucket

@@ -16,6 +16,7 @@ from connectors.log import EventLog, Piece
 from pipelines import flow
 from pipelines.flow import BATCH_ROWS, LaidOut, MetFirst, RootView, Rules, Shard, Tallied
 from pipelines.shelf import Shelf, read_state, write_state
+from pipelines.stages.division import LAID_OUT, Division
 from pipelines.stages.finds import Found
 from pipelines.stages.looks import LookClock, Turn
 from pipelines.stages.understand import Reader
@@ -99,6 +100,14 @@ def lay_out(name: str, batches: Iterable[pa.RecordBatch], met: MetFirst, step: S
     return flow.lay_out(name, batches, met, remembered, plan.detection, step.turn)
 
 
+def lay_out_again(name: str, rows: pa.Table | None, step: Step, plan: Plan) -> LaidOut:
+    """A division's rows, laid out before, behind those it remembers. rows: LAID_OUT; None: it heard none."""
+    remembered = plan.shelf.take(step.number, name + _REMEMBERED)
+    rows = LAID_OUT.empty_table() if rows is None else rows
+    before = LAID_OUT.empty_table() if remembered is None else remembered
+    return LaidOut(Division(name, rows, before, window=plan.detection.window), None)
+
+
 def judge_root(tallies: Iterable[Tallied], step: Step, plan: Plan) -> tuple[RootView, Found]:
     """Sum the tallies and judge them at the root; gives what divisions are told and what was found there."""
     judged = flow.judge_root(tallies, plan.shelf.take(step.number, _ROOT), plan, step.turn)
@@ -106,10 +115,21 @@ def judge_root(tallies: Iterable[Tallied], step: Step, plan: Plan) -> tuple[Root
     return judged.view, judged.found
 
 
-def judge_division(laid_out: LaidOut, view: RootView, step: Step, plan: Plan) -> Shard:
-    """Judge a division's perimeters with what the root tells, and sum its cells."""
+def judge_sum(tally: pa.Table, step: Step, plan: Plan) -> tuple[RootView, Found]:
+    """The same of tallies that were summed; no look is due."""
+    judged = flow.judge_sum(tally, plan.shelf.take(step.number, _ROOT), plan)
+    _hand_on(plan, step, _ROOT, judged.state)
+    return judged.view, judged.found
+
+
+def judge_division(
+    laid_out: LaidOut, view: RootView, step: Step, plan: Plan, *, with_cells: bool = True
+) -> Shard:
+    """Judge a division's perimeters with what the root tells, and sum its cells if that is asked for."""
     name = laid_out.division.name
-    judged = flow.judge_division(laid_out, view, plan.shelf.take(step.number, name), plan, step.turn)
+    judged = flow.judge_division(
+        laid_out, view, plan.shelf.take(step.number, name), plan, step.turn, with_cells=with_cells
+    )
     _hand_on(plan, step, name, judged.tree)
     if judged.remembered is not None:
         _hand_on(plan, step, name + _REMEMBERED, judged.remembered)

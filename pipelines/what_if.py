@@ -193,7 +193,7 @@ class Past:
         engine: PlainEngine,
         begin: "Callable[[Plan, Seals], Standing] | None" = None,
     ) -> Run:
-        replayed = workspace.replay(engine, use=lambda _: None, progress=self._progress, begin=begin)
+        replayed = workspace.replay(engine, use=None, progress=self._progress, begin=begin)
         return run_of(replayed, payload_of(workspace))
 
 

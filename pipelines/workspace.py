@@ -1,7 +1,6 @@
 """What the commands do, from a settings file: ingest, replay, and open the signal store.
 
-The stages are imported where they are used: detection's libraries take seconds, and most commands need
-none.
+The stages are imported where they are used: detection's libraries take seconds, most commands need none.
 """
 
 import tempfile
@@ -81,10 +80,8 @@ class Workspace:
     @cached_property
     def lexicons(self) -> Lexicons:
         """The lexicons of the organisation's languages."""
-        extra = self.settings.detection.lexicon
-        return load_lexicons(
-            self.settings.organisation.languages, self.settings.path(extra) if extra else None
-        )
+        extra, languages = self.settings.detection.lexicon, self.settings.organisation.languages
+        return load_lexicons(languages, self.settings.path(extra) if extra else None)
 
     @cached_property
     def weights(self) -> "Weights | None":
@@ -278,21 +275,21 @@ class Workspace:
         self,
         engine: "Engine",
         *,
-        use: "Callable[[Replayed], None]",
+        use: "Callable[[Replayed], None] | None",
         slice_rows: int | None = None,
         batch_rows: int | None = None,
         progress: Callable[[int, int], None] | None = None,
         begin: "Callable[[Plan, Seals], Standing] | None" = None,
         end: "Callable[[Plan, Standing, int], None] | None" = None,
     ) -> "Replayed":
-        """Replay the log; `use` receives the result while its files exist; the rest as in `replay`."""
+        """Replay the log; `use` is given the result while its files exist, else no cells are; as `replay`."""
         from pipelines.flow import BATCH_ROWS
         from pipelines.replay import SLICE_ROWS, Standing, replay
 
-        log, telling = self.open_log(), self.telling()
+        telling = self.telling()
         with tempfile.TemporaryDirectory(prefix="vigie-replay-") as work:
             replayed = replay(
-                log,
+                self.open_log(),
                 self.settings,
                 telling.reader,
                 telling,
@@ -304,8 +301,10 @@ class Workspace:
                 begin=begin or Standing.at_first,
                 end=end,
                 seals=self.seals,
+                with_cells=use is not None,
             )
-            use(replayed)
+            if use is not None:
+                use(replayed)
         return replayed
 
     def probe(

@@ -63,7 +63,7 @@ def _run_at(place: Path, report: Callable[[int, int], None]) -> "Run":
     if not place.exists():
         raise SettingsError(f"{place}: no such run or settings file; `vigie replay --save DIR` writes a run")
     workspace = open_workspace(place)
-    replayed = workspace.replay(PlainEngine(), use=lambda _: None, progress=report)
+    replayed = workspace.replay(PlainEngine(), use=None, progress=report)
     return run_of(replayed, payload_of(workspace))
 
 

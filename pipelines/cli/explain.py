@@ -119,7 +119,7 @@ def _replayed(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from pipelines.plain import PlainEngine
 
-    signals = workspace.replay(PlainEngine(), use=lambda _: None, progress=report).signals
+    signals = workspace.replay(PlainEngine(), use=None, progress=report).signals
     rows = [
         {**row, **{name: json.loads(row[name]) for name in ("channels", "voices", "explanation")}}
         for row in signals.signals.to_pylist()

@@ -74,7 +74,7 @@ def write_snapshot(settings: SettingsFile = DEFAULT_SETTINGS, as_json: AsJson = 
         task = bars.add_task("replaying", total=None)
         workspace.replay(
             PlainEngine(),
-            use=lambda _: None,
+            use=None,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
             begin=keeping.begin,
             end=keeping.end,

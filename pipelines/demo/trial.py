@@ -30,7 +30,7 @@ def run_trial(seed: int, *, texts: int = 60_000) -> Trial:
         story = generate(Path(folder, "demo"), seed=seed, texts=texts)
         workspace = Workspace(load_settings(Path(folder, "demo", DEFAULT_NAME)), say=lambda _: None)
         workspace.ingest()
-        signals = workspace.replay(PlainEngine(), use=lambda _: None).signals
+        signals = workspace.replay(PlainEngine(), use=None).signals
         compared = compare(story, signals, workspace.secret)
     real = [outcome for outcome in compared.outcomes if not outcome.planted.decoy]
     decoys = [outcome for outcome in compared.outcomes if outcome.planted.decoy]

@@ -62,7 +62,7 @@ def _derived(
         journal.parts = standing.chronicle.journal.parts
         plans.append(plan)
 
-    workspace.replay(PlainEngine(), use=lambda _: None, progress=progress, begin=keeping.at_first, end=end)
+    workspace.replay(PlainEngine(), use=None, progress=progress, begin=keeping.at_first, end=end)
     days = keeping.days_of(plans[0])
     for one in mine:
         until = one.days.alike(days)

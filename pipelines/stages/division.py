@@ -36,16 +36,25 @@ class Division:
         elsewhere: pa.Table | None = None,
         as_they_came: bool = False,
     ) -> None:
-        """rows: UNDERSTOOD, of later buckets than those remembered. remembered: as `to_remember` gave it.
+        """rows: UNDERSTOOD, of later buckets than those remembered; or LAID_OUT, as `laid_out` gave them
+        behind the same ones: what is new in them is known then. remembered: as `to_remember` gave it.
         as_they_came: count repetitions in the order given, instead of that of buckets and event ids.
 
         elsewhere: ELSEWHERE of the rows, if other divisions were looked at; other divisions' own are left.
         """
         self.name = name
         self.window = window
+        self.rows: Rows
+        self.marks: Fresh
+        self.table: pa.Table
+        self.nodes: _Nodes
+        self.buckets: NDArray[np.int32]
         self.first_new = remembered.num_rows
         if not self.first_new:
             remembered = LAID_OUT.empty_table()
+        if rows.schema.equals(LAID_OUT):
+            self._lay_out_again(rows, remembered)
+            return
         new = rows if as_they_came else _canonical(rows)
         together = pa.concat_tables([remembered.select(UNDERSTOOD.names), new])
         bucket, before = together["bucket"].to_numpy(), previous(together["person"].to_numpy())
@@ -66,7 +75,7 @@ class Division:
         )
         shared = _shared(together["event_id"], name, elsewhere)
         known = remembered["row_depth"].to_numpy()
-        self.marks: Fresh = fresh(self.rows, window=window, known=known, elsewhere=shared)
+        self.marks = fresh(self.rows, window=window, known=known, elsewhere=shared)
         begin = self.rows.offsets[self.first_new]
         depths = pa.LargeListArray.from_arrays(
             pa.array(self.rows.offsets[self.first_new :] - begin), pa.array(self.marks.mentions[begin:])
@@ -75,10 +84,34 @@ class Division:
         self.table = pa.concat_tables([remembered, pa.table(columns, schema=LAID_OUT)])
         self.buckets = np.unique(bucket[self.first_new :])
 
+    def _lay_out_again(self, new: pa.Table, remembered: pa.Table) -> None:
+        """Take over what is new in rows (LAID_OUT). Of remembered ones nothing is looked for again."""
+        self.table = pa.concat_tables([remembered, new])
+        said = one_array(new["features"])
+        bucket = self.table["bucket"].to_numpy()
+        paths, self.nodes = _paths(self.table["perimeter"], self.name)
+        self.rows = Rows(
+            bucket=bucket,
+            before=np.empty(0, np.int64),
+            copy=np.empty(0, np.uint64),
+            writes=self.table["has_text"].to_numpy(),
+            paths=paths,
+            features=said.flatten().to_numpy(),
+            offsets=np.concatenate([np.zeros(self.first_new, np.int64), list_offsets(said)]),
+        )
+        mentions = one_array(new["mention_depths"]).flatten().to_numpy()
+        self.marks = Fresh(mentions, self.table["row_depth"].to_numpy())
+        self.buckets = np.unique(bucket[self.first_new :])
+
+    @property
+    def laid_out(self) -> pa.Table:
+        """The slice's own rows (LAID_OUT), to be laid out again without being compared."""
+        return self.table.slice(self.first_new)
+
     @property
     def new_rows(self) -> pa.Table:
         """The slice's own rows (UNDERSTOOD), without those remembered."""
-        return self.table.slice(self.first_new).select(UNDERSTOOD.names)
+        return self.laid_out.select(UNDERSTOOD.names)
 
     @property
     def depths(self) -> int:
