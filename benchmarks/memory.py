@@ -10,8 +10,8 @@ from benchmarks._run import Cost, in_child, peak_mib, timed
 from benchmarks.replay import ENGINES, open_engine
 
 TARGET = 1_024
-LENGTHS = {"plain": (50_000, 200_000, 800_000), "beam-1": (50_000, 200_000, 800_000)}
-QUICK_LENGTHS = {"plain": (6_000, 12_000, 24_000), "beam-1": (12_000,)}
+LENGTHS = dict.fromkeys(ENGINES, (50_000, 200_000, 800_000))
+QUICK_LENGTHS = {"plain": (6_000, 12_000, 24_000), "beam-1": (12_000,), "beam-2": (12_000,)}
 QUICK_SLICE = 6_000
 """Rows of a slice in the quick run, so that its logs have several too."""
 

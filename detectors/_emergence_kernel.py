@@ -99,7 +99,7 @@ def usual_exposures(totals: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(totals[:, WEIGHT], weight, out=np.zeros(weight.size), where=weight > 0)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def extent(features: Any, counts: Any) -> Any:
     """Whether ids strictly increase from above 0, and the lowest and highest count."""
     increasing, previous = True, np.uint64(0)
@@ -112,7 +112,7 @@ def extent(features: Any, counts: Any) -> Any:
     return increasing, lowest, highest
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def restart(state: Any, totals: Any, features: Any, salts: Any, slots: Any) -> None:
     """End the running episodes of some features, and follow them from their last mention on.
 
@@ -129,7 +129,7 @@ def restart(state: Any, totals: Any, features: Any, salts: Any, slots: Any) -> N
             state.followed[place] = True
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def step(
     state: Any,
     totals: Any,

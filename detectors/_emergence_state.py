@@ -158,7 +158,7 @@ def _count(state: Any, place: Any, bucket: Any, log_decay: Any, decays: Any) -> 
     return state.shape[place] * decay
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _counts(state: Any, places: Any, bucket: int, log_decay: float, decays: Any) -> Any:
     counts = np.empty(places.size, np.float64)
     for i in range(places.size):
@@ -166,7 +166,7 @@ def _counts(state: Any, places: Any, bucket: int, log_decay: float, decays: Any)
     return counts
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _drop_faded(state: Any, words: Any, bucket: int, log_decay: float, decays: Any, below: float) -> int:
     """Go round the table once, from an empty place on: whatever follows a dropped feature without an empty
     place between moves up to where it would have been without it."""
@@ -220,7 +220,7 @@ def key_of(feature: Any, salt: Any) -> Any:
     return key if key != 0 else np.uint64(1)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _move(source: Any, places: Any, ids: Any, target: Any) -> None:
     """Copy the records at `places` to where they belong in a table whose ids are `ids`."""
     for place in places:

@@ -7,7 +7,7 @@ from numba import njit
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 # The last is not in numba's annotations.
-_OPTIONS: dict[str, Any] = {"cache": True, "forceinline": True, "_nrt": False}
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "forceinline": True, "_nrt": False}
 
 
 def inner(function: _Function) -> _Function:
@@ -16,7 +16,7 @@ def inner(function: _Function) -> _Function:
     Otherwise numba counts each array in and out of a function, an atomic operation each, wherever a loop in
     it keeps it from leaving that out (its issue 2350 measures with the same option): over a third of the time
     that tokenising took. A call that is not inlined passes seven numbers an array, tuples of arrays one by
-    one.
+    one. Where Python calls it, other threads go on.
     """
     compiled: _Function = njit(**_OPTIONS)(function)
     return compiled

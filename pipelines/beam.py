@@ -3,12 +3,16 @@
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.pvalue import AsIter, AsSingleton
 
-from pipelines.flow import LaidOut, MetFirst, RootView, Shard, Tallied, gather
+from connectors.log import Piece
+from pipelines.flow import MetFirst, RootView, Shard, Tallied, gather
+from pipelines.shelf import Passed, Resident
 from pipelines.stages.copies import list_copies
 from pipelines.stages.finds import Found
 from pipelines.steps import (
@@ -19,36 +23,54 @@ from pipelines.steps import (
     judge_root,
     keep,
     kept,
-    lay_out,
+    laid_out,
     read_rows,
+    tally,
 )
+
+_T = TypeVar("_T")
 
 
 class BeamEngine:
-    """Runs each step as a Beam pipeline, its state in files: held in memory, Beam's own left too little.
+    """Runs each step as a Beam pipeline.
 
-    workers: processes of the Direct runner; options: Beam's own flags, such as `--runner=FlinkRunner`.
+    workers: threads of the Direct runner: what takes time in them is compiled and lets the others run
+    meanwhile, and what one slice leaves is at hand for the next. options: Beam's own flags, such as
+    `--runner=FlinkRunner`.
     """
-
-    in_process = False
 
     def __init__(self, *, workers: int = 1, options: Sequence[str] = ()) -> None:
         if workers < 1:
             raise ValueError(f"workers is {workers}; it must be at least 1")
-        mode = "in_memory" if workers == 1 else "multi_processing"
+        mode = "in_memory" if workers == 1 else "multi_threading"
         direct = [f"--direct_num_workers={workers}", f"--direct_running_mode={mode}"]
         self._options = [*direct, *options]
+        chosen = PipelineOptions(self._options)
+        self.in_process = (
+            chosen.view_as(StandardOptions).runner in (None, "DirectRunner")
+            and chosen.view_as(DirectOptions).direct_running_mode != "multi_processing"
+        )
+        self._spread = not self.in_process or chosen.view_as(DirectOptions).direct_num_workers != 1
+        self._task: Task | None = None
+        self._pipeline: beam.Pipeline | None = None
 
     def run(self, step: Step, plan: Plan) -> Shard:
         """What a slice of the log gives."""
         with _cycles_collected():
-            self._run(step, plan)
+            self._pipeline_of(step, plan).run().wait_until_finish()
         return kept(step, plan)
 
-    def _run(self, step: Step, plan: Plan) -> None:
-        # On its own, so that nothing holds the pipeline once this returns.
-        with beam.Pipeline(options=PipelineOptions(self._options)) as pipeline:
-            _ = pipeline | "Replay" >> ReplayStep(step, plan)
+    def _pipeline_of(self, step: Step, plan: Plan) -> beam.Pipeline:
+        """A pipeline of the step; in one process the one before, with another step at hand."""
+        if self._task is not None and self._task.plan is plan:
+            self._task.step = step
+            return self._pipeline
+        task = ResidentTask(plan, step) if self.in_process else Task(plan, step)
+        pipeline = beam.Pipeline(options=PipelineOptions(self._options))
+        _ = pipeline | "Replay" >> ReplayStep(task, spread=self._spread)
+        if self.in_process:
+            self._task, self._pipeline = task, pipeline
+        return pipeline
 
 
 @contextmanager
@@ -65,63 +87,124 @@ def _cycles_collected() -> Iterator[None]:
         gc.unfreeze()
 
 
+class Task:
+    """What all parts of a step are given: the step, its plan, and what other parts passed on."""
+
+    def __init__(self, plan: Plan, step: Step) -> None:
+        self.plan = plan
+        self.step = step
+
+    def lend(self, thing: _T) -> Passed[_T]:
+        """What to pass on to another part in place of something."""
+        return self.plan.shelf.lend(self.step.number, thing)
+
+    def borrowed(self, passed: Passed[_T]) -> _T:
+        """What was passed on, to others too."""
+        return self.plan.shelf.borrowed(passed)
+
+    def returned(self, passed: Passed[_T]) -> _T:
+        """What was passed on, to the last who needs it."""
+        return self.plan.shelf.returned(passed)
+
+
+class ResidentTask(Resident, Task):
+    """The same to all parts in this process, one step after the other."""
+
+    def __init__(self, plan: Plan, step: Step) -> None:
+        Resident.__init__(self)
+        Task.__init__(self, plan, step)
+
+
 class ReplayStep(beam.PTransform):  # type: ignore[misc]
     """One slice of the log, from its pieces to a file with what was found."""
 
-    def __init__(self, step: Step, plan: Plan) -> None:
+    def __init__(self, task: Task, *, spread: bool = True) -> None:
+        """spread: whether there are several workers to spread the pieces over."""
         super().__init__()
-        self._step = step
-        self._plan = plan
+        self._task = task
+        self._spread = spread
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Copies, tallies, views and shards are shuffled besides the understood rows; never a text."""
-        step, plan = self._step, self._plan
-        known = pipeline | "Known divisions" >> beam.Create([(name, None) for name in step.divisions])
-        read = (
-            pipeline
-            | "Pieces" >> beam.Create(step.pieces)
-            | "Spread" >> beam.Reshuffle()
-            | "Understand" >> beam.FlatMap(read_rows, step, plan)
-        )
-        compared = (
-            read
-            | "List copies" >> beam.MapTuple(list_copies)
-            | "All copies" >> beam.combiners.ToList()
-            | "Compare copies" >> beam.Map(compare, step, plan)
-        )
-        met = beam.pvalue.AsSingleton(compared)
-        # Rows are laid out by both steps that need them: that is cheaper than to pass on what they become.
-        divisions = (read, known) | "All divisions" >> beam.Flatten() | "By division" >> beam.GroupByKey()
-        root = (
-            divisions
-            | "Tally" >> beam.Map(_tally, met, step, plan)
-            | "All tallies" >> beam.combiners.ToList()
-            | "Judge root" >> beam.Map(judge_root, step, plan)
-        )
-        return (
-            divisions
-            | "Judge divisions" >> beam.Map(_judge, met, beam.pvalue.AsSingleton(root), step, plan)
-            | "All shards" >> beam.combiners.ToList()
-            | "Gather" >> beam.Map(_gather, beam.pvalue.AsSingleton(root), step, plan)
-        )
+        task = self._task
+        # What is done once is done with all of the others' results at its side, and divisions known before
+        # come the way of the pieces: that takes a fraction of the stages that combining and joining them
+        # would, and each pipeline pays for its stages.
+        once = pipeline | "Once" >> beam.Impulse()
+        work = once | "Work" >> beam.FlatMap(_work, task)
+        if self._spread:
+            work = work | "Spread" >> beam.Reshuffle()
+        read = work | "Understand" >> beam.FlatMap(_understand, task)
+        copies = read | "List copies" >> beam.FlatMap(_copies, task)
+        compared = once | "Compare copies" >> beam.Map(_compare, AsIter(copies), task)
+        met = AsSingleton(compared)
+        # Where workers share no memory, rows are laid out by both steps that need them: that is cheaper than
+        # to pass on what they become.
+        divisions = read | "Hand over" >> beam.Map(_hand_over, task) | "By division" >> beam.GroupByKey()
+        tallies = divisions | "Tally" >> beam.Map(_tally, met, task)
+        root = AsSingleton(once | "Judge root" >> beam.Map(_judge_root, AsIter(tallies), task))
+        shards = divisions | "Judge divisions" >> beam.Map(_judge, met, root, task)
+        return once | "Gather" >> beam.Map(_gather, AsIter(shards), root, task)
 
 
-Grouped = tuple[str, Iterable[pa.RecordBatch | None]]
-"""A division's name with its rows; None stands for a division known from earlier slices."""
+Rows = tuple[str, pa.RecordBatch | None]
+"""A division's name and rows of it; None stands for a division known from earlier slices."""
+Grouped = tuple[str, Iterable[Passed[pa.RecordBatch] | None]]
+"""A division's name with all of its rows."""
 
 
-def _tally(grouped: Grouped, met: MetFirst, step: Step, plan: Plan) -> Tallied:
-    return _lay_out(grouped, met, step, plan).tally()
+def _work(_: bytes, task: Task) -> Iterator[Piece | str]:
+    """The pieces of a slice, and the names of divisions known before."""
+    yield from task.step.pieces
+    yield from task.step.divisions
 
 
-def _judge(grouped: Grouped, met: MetFirst, root: tuple[RootView, Found], step: Step, plan: Plan) -> Shard:
-    return judge_division(_lay_out(grouped, met, step, plan), root[0], step, plan)
+def _understand(work: Piece | str, task: Task) -> Iterator[Rows]:
+    if isinstance(work, str):
+        yield work, None
+    else:
+        yield from read_rows(work, task.step, task.plan)
 
 
-def _lay_out(grouped: Grouped, met: MetFirst, step: Step, plan: Plan) -> LaidOut:
+def _copies(rows: Rows, task: Task) -> Iterator[Passed[pa.Table]]:
+    name, batch = rows
+    if batch is not None:
+        yield task.lend(list_copies(name, batch))
+
+
+def _hand_over(rows: Rows, task: Task) -> tuple[str, Passed[pa.RecordBatch] | None]:
+    name, batch = rows
+    return name, None if batch is None else task.lend(batch)
+
+
+def _compare(_: bytes, copies: Iterable[Passed[pa.Table]], task: Task) -> Passed[MetFirst]:
+    return task.lend(compare(map(task.returned, copies), task.step, task.plan))
+
+
+def _tally(grouped: Grouped, met: Passed[MetFirst], task: Task) -> Passed[Tallied]:
     name, batches = grouped
-    return lay_out(name, [batch for batch in batches if batch is not None], met, step, plan)
+    return task.lend(tally(name, _returned(batches, task), task.borrowed(met), task.step, task.plan))
 
 
-def _gather(shards: list[Shard], root: tuple[RootView, Found], step: Step, plan: Plan) -> None:
-    keep(gather(shards, root[1], plan.root), step, plan)
+def _judge_root(_: bytes, tallies: Iterable[Passed[Tallied]], task: Task) -> Passed[tuple[RootView, Found]]:
+    return task.lend(judge_root(map(task.returned, tallies), task.step, task.plan))
+
+
+def _judge(
+    grouped: Grouped, met: Passed[MetFirst], root: Passed[tuple[RootView, Found]], task: Task
+) -> Passed[Shard]:
+    name, batches = grouped
+    division = laid_out(name, _returned(batches, task), task.borrowed(met), task.step, task.plan)
+    return task.lend(judge_division(division, task.borrowed(root)[0], task.step, task.plan))
+
+
+def _returned(batches: Iterable[Passed[pa.RecordBatch] | None], task: Task) -> Iterator[pa.RecordBatch]:
+    """The rows, each given away when its turn comes: none where nobody asks."""
+    return (task.returned(batch) for batch in batches if batch is not None)
+
+
+def _gather(
+    _: bytes, shards: Iterable[Passed[Shard]], root: Passed[tuple[RootView, Found]], task: Task
+) -> None:
+    at_root = task.returned(root)[1]
+    keep(gather(map(task.returned, shards), at_root, task.plan.root), task.step, task.plan)

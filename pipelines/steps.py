@@ -25,6 +25,7 @@ _FOUND = ".found"
 _ROOT = ".root"
 _COPIES = ".copies"
 _REMEMBERED = ".rows"
+_LAID_OUT = ".laid"
 """Names of states beside those of divisions, which cannot be called so."""
 
 
@@ -106,6 +107,20 @@ def lay_out_again(name: str, rows: pa.Table | None, step: Step, plan: Plan) -> L
     rows = LAID_OUT.empty_table() if rows is None else rows
     before = LAID_OUT.empty_table() if remembered is None else remembered
     return LaidOut(Division(name, rows, before, window=plan.detection.window), None)
+
+
+def tally(name: str, batches: Iterable[pa.RecordBatch], met: MetFirst, step: Step, plan: Plan) -> Tallied:
+    """The tally of a division, which is laid out for it, and left so where that costs nothing."""
+    division = lay_out(name, batches, met, step, plan)
+    if plan.shelf.shared:
+        plan.shelf.put(step.number, name + _LAID_OUT, division)
+    return division.tally()
+
+
+def laid_out(name: str, batches: Iterable[pa.RecordBatch], met: MetFirst, step: Step, plan: Plan) -> LaidOut:
+    """A division that `tally` laid out, or the same made again."""
+    division: LaidOut | None = plan.shelf.take(step.number, name + _LAID_OUT)
+    return division or lay_out(name, batches, met, step, plan)
 
 
 def judge_root(tallies: Iterable[Tallied], step: Step, plan: Plan) -> tuple[RootView, Found]:

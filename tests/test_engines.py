@@ -263,6 +263,12 @@ def test_every_event_is_in_the_cells_once(expected: Result) -> None:
             id="beam, two workers",
             marks=pytest.mark.slow,
         ),
+        pytest.param(
+            lambda: BeamEngine(workers=2, options=["--direct_running_mode=multi_processing"]),
+            {"slice_rows": 5_000},
+            id="beam, two processes",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(FlinkEngine, {"slice_rows": 1_000}, id="flink, one worker", marks=pytest.mark.slow),
         pytest.param(
             lambda: FlinkEngine(parallelism=2),

@@ -11,7 +11,7 @@ from connectors.civil_days import civil_days, midnight
 from connectors.log.layout import EPOCH, HOUR_US, to_us
 from connectors.log.manifest import Segment
 
-PIECE_ROWS = 65_536
+PIECE_ROWS = 16_384
 PIECE_TEXT_BYTES = 32 << 20
 """A piece ends at this many rows or bytes of text (but holds at least one row group)."""
 

@@ -29,7 +29,7 @@ def demo(
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", dir_okay=False, help="Draw the story as SVG.")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes of Beam's Direct runner.")] = 1,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads of Beam's Direct runner.")] = 1,
     lang: Language = None,
     as_json: AsJson = False,
 ) -> None:

@@ -37,7 +37,7 @@ def replay(
     engine: Annotated[EngineName, typer.Option("--engine", help="What runs the stages.")] = EngineName.BEAM,
     workers: Annotated[
         int,
-        typer.Option("--workers", metavar="N", min=1, help="Processes of Beam's Direct runner."),
+        typer.Option("--workers", metavar="N", min=1, help="Threads of Beam's Direct runner."),
     ] = 1,
     runner: Annotated[
         str | None,

@@ -103,7 +103,7 @@ def _is_new(value: Any, tag: int, day: int, values: Any, tags: Any, days: Any) -
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sum_cells(texts: Any, people: Any, copies: Any, scale: int, columns: int) -> Any:
     every, most = _room(texts)
     bucket, node = np.empty(every, np.int32), np.empty(every, np.int32)

@@ -146,7 +146,7 @@ def supporters(
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def previous(keys: Any) -> Any:
     """Row of the previous occurrence of each row's key, -1 if none."""
     size = 64
@@ -164,7 +164,7 @@ def previous(keys: Any) -> Any:
     return previous
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _returning(previous: Any, bucket: Any, first: int, window: int) -> Any:
     found = np.zeros(first, np.bool_)
     for row in range(first, previous.size):
@@ -176,7 +176,7 @@ def _returning(previous: Any, bucket: Any, first: int, window: int) -> Any:
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _common_depth(paths: Any, one: int, other: int) -> int:
     depth = -1
     for level in range(paths.shape[1]):
@@ -186,7 +186,7 @@ def _common_depth(paths: Any, one: int, other: int) -> int:
     return depth
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _repeats(
     first: int,
     bucket: Any,
@@ -224,7 +224,7 @@ def _repeats(
                 other = same_person[other] if chain == 0 else same_copy[other]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _room(paths: Any, depths: int, writes: Any, offsets: Any) -> int:
     """Mentions at all levels: no fewer than the entries there will be."""
     room = 0
@@ -235,7 +235,7 @@ def _room(paths: Any, depths: int, writes: Any, offsets: Any) -> int:
     return room
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _number(features: Any, start: int, end: int, numbers: Any) -> int:
     """Number the distinct features of start..end, from 0 on in order of appearance; returns how many."""
     size = 64
@@ -256,7 +256,7 @@ def _number(features: Any, start: int, end: int, numbers: Any) -> int:
     return known
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _count(
     paths: Any, depths: int, writes: Any, features: Any, offsets: Any, mentions: Any, whole: Any
 ) -> Any:
@@ -307,7 +307,7 @@ def _count(
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _supporters(
     paths: Any, features: Any, offsets: Any, mentions: Any, node: int, depth: int, feature: Any
 ) -> Any:

@@ -6,6 +6,9 @@ ids, with a 0 where a sentence or clause breaks.
 
 import sys
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -94,10 +97,21 @@ def _tables() -> Tables:
     )
 
 
-@cache
-def _words_of(_rule: int) -> WordCache:
-    """The process's own cache of what a rule makes of words."""
-    return empty_cache()
+_caches = defaultdict[int, list[WordCache]](list)
+"""Caches of what a rule makes of words that no thread uses now: one is never used by two."""
+
+
+@contextmanager
+def _words_of(rule: int) -> Iterator[WordCache]:
+    """A cache for this thread alone."""
+    try:
+        cache = _caches[rule].pop()
+    except IndexError:
+        cache = empty_cache()
+    try:
+        yield cache
+    finally:
+        _caches[rule].append(cache)
 
 
 @cache
@@ -132,7 +146,8 @@ def tokenise(texts: pa.Array, language: str, *, spans: bool = False) -> Tokens:
     ends = np.zeros(rows + 1, np.int64)
     rule = _RULE_OF.get(language, PLAIN)
     ring = Ring(np.empty(RING, np.uint64), np.empty(RING, np.int64))
-    used = scan(raw, starts, _tables(), rule, _words_of(rule), ring, out, ends)
+    with _words_of(rule) as words:
+        used = scan(raw, starts, _tables(), rule, words, ring, out, ends)
     return Tokens(out.ids[:used], out.stems[:used], ends, out.spans[:used] if spans else None)
 
 
