@@ -27,6 +27,7 @@ FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 90
 REGIONS, LEAVES = 10, 200
 ROOT = "reseau"
+ZONE = "Europe/Paris"
 WORDS = 38
 """Of a text, on average."""
 SHORTEST, LONGEST = 4, 160
@@ -65,16 +66,25 @@ class Stirred:
 
 
 def write_throughput_log(
-    folder: Path, log: str, events: int, *, seed: int, sentences: Sentences | None = None
+    folder: Path,
+    log: str,
+    events: int,
+    *,
+    seed: int,
+    sentences: Sentences | None = None,
+    a_day: float = A_DAY,
 ) -> Stirred:
-    """Write a log of so many events, in order of time. sentences: `read_sentences` where not given."""
+    """Write a log of so many events, in order of time. sentences: `read_sentences` where not given.
+
+    a_day: texts of a mean day.
+    """
     from connectors.log import LogWriter
 
-    now = FIRST_DAY + timedelta(days=events / A_DAY + 2)
+    now = FIRST_DAY + timedelta(days=events / a_day + 2)
     sentences = sentences or read_sentences()
     words, distinct = 0, set[str]()
     with LogWriter(folder / log, now=lambda: now) as writer:
-        for table in tables(events, sentences, seed):
+        for table in tables(events, sentences, seed, a_day=a_day):
             for text in table["text"].to_pylist():
                 found = text.split()
                 words += len(found)
@@ -90,7 +100,7 @@ def open_throughput_log(folder: Path, log: str, **changes: Any) -> "Workspace":
 
     settings = Settings.model_validate(
         {
-            "organisation": {"root": ROOT, "name": "Réseau", "timezone": "Europe/Paris", "languages": ["fr"]},
+            "organisation": {"root": ROOT, "name": "Réseau", "timezone": ZONE, "languages": ["fr"]},
             "log": {"path": log},
             **changes,
         }

@@ -3,14 +3,16 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks._run import Cost, median_cost, peak_mib, since_start, timed
-from benchmarks._throughput_log import A_DAY, DAYS, open_throughput_log
+from benchmarks._throughput_log import DAYS, ZONE, open_throughput_log
 from benchmarks.replay import ENGINES, open_engine
 
 if TYPE_CHECKING:
+    from connectors.log import EventLog
     from pipelines.workspace import Workspace
 
 WARM_UP = 28
@@ -22,8 +24,9 @@ class Way:
     """One way through a log, in a process of its own.
 
     start: of the process, until code is loaded, compiled and has seen a small log. pipeline: the small log
-    again, which is what every run costs whatever its rows. run: of the log, with that, median. peak: resident
-    memory in MiB.
+    again, which is what every run costs whatever its rows: its one day is learned, as the log's first ones
+    are, for to judge it would be another work. run: of the log, with that, median. peak: resident memory in
+    MiB.
     """
 
     what: str
@@ -70,13 +73,16 @@ def measure(
     whole: everything on, the text path otherwise.
     """
     way: Callable[[Workspace, Any], int] = everything if whole else text_path
-    chosen = open_engine(engine)
-    way(_open(folder, small, sentiment), chosen)
-    start, workspace, found = since_start(), _open(folder, log, sentiment), list[int]()
-    _, pipeline = timed(lambda: way(_open(folder, small, sentiment), chosen))
-    cost = median_cost(lambda _: found.append(way(workspace, chosen)), runs=runs)
+    chosen, warm_up = open_engine(engine), warm_up_of(open_throughput_log(folder, log).open_log())
+    opened = {name: _open(folder, name, sentiment, warm_up) for name in (small, log)}
+    # Once judging, so that its code is loaded too.
+    for each in (_open(folder, small, sentiment, 0), opened[small]):
+        way(each, chosen)
+    start, found = since_start(), list[int]()
+    _, pipeline = timed(lambda: way(opened[small], chosen))
+    cost = median_cost(lambda _: found.append(way(opened[log], chosen)), runs=runs)
     name = f"{ENGINES[engine]}: {'everything on' if whole else 'text path'}"
-    return Way(name, workspace.open_log().rows, start, pipeline, cost, peak_mib(), found[0])
+    return Way(name, opened[log].open_log().rows, start, pipeline, cost, peak_mib(), found[0])
 
 
 def learn_sentiment(folder: Path, log: str) -> str:
@@ -86,11 +92,16 @@ def learn_sentiment(folder: Path, log: str) -> str:
     return write_weights(folder, open_throughput_log(folder, log).learn().weights).name
 
 
-def _open(folder: Path, log: str, sentiment: str | None) -> "Workspace":
-    days = open_throughput_log(folder, log).open_log().rows / A_DAY
+def warm_up_of(log: "EventLog") -> int:
+    """Days of a log that are learned without being judged."""
+    days = log.slices(max_rows=1, zone=ZONE)
+    return round(WARM_UP * min(1.0, (days[-1].end - days[0].start) / timedelta(days=DAYS)))
+
+
+def _open(folder: Path, log: str, sentiment: str | None, warm_up: int) -> "Workspace":
     return open_throughput_log(
         folder,
         log,
-        detection={"warm_up_days": round(WARM_UP * min(1.0, days / DAYS))},
+        detection={"warm_up_days": warm_up},
         understanding={"sentiment": sentiment},
     )

@@ -9,17 +9,20 @@ import polars as pl
 from benchmarks._data import work_folder
 from benchmarks._report import SEED, Figure, Options, Report, Row, main
 from benchmarks._run import Cost, in_child, median_cost, peak_mib, since_start, timed
-from benchmarks._throughput_log import Stirred, write_throughput_log
+from benchmarks._throughput_log import A_DAY, Stirred, write_throughput_log
 from benchmarks._throughput_ours import Way, learn_sentiment, measure
 from benchmarks.replay import ENGINES, learn_per_event, tokenise_with_polars
 
 EVENTS, QUICK_EVENTS = 1_000_000, 60_000
 LENGTHS = (100_000, 1_000_000, 10_000_000)
 """Lengths at which growth is measured, as far as `--texts` goes."""
+THIN = 0.1
+"""Share of a day's texts in the log whose days are as many and whose texts are fewer."""
 RUNS = 3
 """Of the floor; the rest is long enough for one."""
 SAMPLE, QUICK_SAMPLE = 4_000, 1_000
 """Texts that the per-event pipeline is run on; its cost grows with the number of texts."""
+_THIN = "log-thin"
 SMALL, SCORED = 600, 20_000
 """Events of the log to warm up with, and of the one whose scores sentiment is learned from."""
 KEYS = {
@@ -36,7 +39,10 @@ PEAK_MIB, GROWTH = 1_024, 1.1
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All that was measured. ways: the text path, by engine. growth: of it as plain functions, by length."""
+    """All that was measured. ways: the text path, by engine. growth: of it as plain functions, by length.
+
+    thin: the same days with THIN of the texts.
+    """
 
     log: Stirred
     floor: Way
@@ -44,6 +50,7 @@ class Measured:
     ways: dict[str, Way]
     everything: Way
     growth: list[Way]
+    thin: Way
 
     @property
     def plain(self) -> Way:
@@ -59,18 +66,20 @@ def run(asked: Options) -> Report:
             {events, *(length for length in LENGTHS if length <= asked.texts and not asked.quick)}
         )
         logs = {size: in_child(_write, folder, size) for size in sorted({SMALL, SCORED, *lengths})}
+        in_child(_write_thin, folder, round(THIN * events))
         small, whole = _name(SMALL), _name(events)
         sentiment = in_child(learn_sentiment, folder, _name(SCORED))
         floor = in_child(measure_floor, folder / whole, RUNS)
         river = in_child(measure_river, folder / whole, QUICK_SAMPLE if asked.quick else SAMPLE)
         ours: dict[str, Any] = {"runs": 1, "sentiment": None, "whole": False}
         growth = [in_child(measure, folder, _name(size), small, "plain", **ours) for size in lengths]
+        thin = in_child(measure, folder, _THIN, small, "plain", **ours)
         ways = {"plain": next(way for way in growth if way.events == events)}
         for engine in [name for name in ENGINES if name != "plain"]:
             ways[engine] = in_child(measure, folder, whole, small, engine, **ours)
         _check_alike(ways)
         everything = in_child(measure, folder, whole, small, "plain", runs=1, sentiment=sentiment, whole=True)
-    return report(Measured(logs[events], floor, river, ways, everything, growth), asked)
+    return report(Measured(logs[events], floor, river, ways, everything, growth, thin), asked)
 
 
 def measure_floor(log: Path, runs: int) -> Way:
@@ -97,7 +106,7 @@ def report(measured: Measured, asked: Options) -> Report:
     """The table, the figures against their targets, and the keys of the JSON."""
     floor, river, plain = measured.floor, measured.river, measured.plain
     longer = [way for way in measured.growth if way is not plain]
-    order = [floor, river, *measured.ways.values(), measured.everything, *longer]
+    order = [floor, river, *measured.ways.values(), measured.everything, *longer, measured.thin]
     rows: list[Row] = [
         {
             "what": way.what,
@@ -148,6 +157,9 @@ def _figures(measured: Measured) -> list[Figure]:
     if longest is not shortest:
         grown = shortest.rate() / longest.rate()
         figures.append(Figure("seconds an event, longest log", grown, "× shortest's", GROWTH, at_least=False))
+    denser = measured.thin.rate() / plain.rate()
+    name = "seconds an event, ten times the texts a day"
+    figures.append(Figure(name, denser, "× those of a tenth", GROWTH, at_least=False))
     return figures
 
 
@@ -159,6 +171,8 @@ def _notes(measured: Measured, asked: Options) -> list[str]:
         "Generated: who wrote when and where, and misspellings.",
         "One thread a library, each way in a process of its own. start: once a process. pipe: a log of "
         f"{SMALL} events, paid by every run. log: with that.",
+        "A shorter or longer log is of the same organisation and as many texts a day, over fewer or more "
+        f"days; the last row has {THIN:.0%} of the texts a day, over as many days.",
         "Rates are without both, from CPU time, but of two workers from wall time, as is their gain. "
         f"× floor: times its cost (median of {RUNS} runs). × river: times its rate.",
         "Peer: BagOfWords of words and pairs, a mean a term, one bag for all perimeters, "
@@ -179,6 +193,10 @@ def _check_alike(ways: dict[str, Way]) -> None:
 
 def _name(events: int) -> str:
     return f"log-{events}"
+
+
+def _write_thin(folder: Path, events: int) -> Stirred:
+    return write_throughput_log(folder, _THIN, events, seed=SEED, a_day=THIN * A_DAY)
 
 
 def _write(folder: Path, events: int) -> Stirred:

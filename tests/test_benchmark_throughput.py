@@ -75,6 +75,14 @@ def test_a_log_is_replayed_on_the_text_path_and_with_everything(tmp_path: Path) 
     assert told == [("plain functions: text path", 500), ("plain functions: everything on", 500)]
 
 
+def test_a_log_is_learned_as_long_as_its_days_say_whatever_its_texts(tmp_path: Path) -> None:
+    found = {}
+    for name, days, a_day in (("short", 9, 20), ("thin", 90, 2), ("long", 100, 2)):
+        log.write_throughput_log(tmp_path, name, days * a_day, seed=1, a_day=a_day)
+        found[name] = ours.warm_up_of(log.open_throughput_log(tmp_path, name).open_log())
+    assert found == {"short": 3, "thin": 28, "long": 28}
+
+
 # What is made of the measures, by hand: costs of the log alone are the runs' less 0.5 s ---------------------
 
 
@@ -92,6 +100,7 @@ def measured(**ways: ours.Way) -> throughput.Measured:
         ways=text,
         everything=way("all", 1_000, 5, peak=700),
         growth=[way("p", 100, 0.5), text["plain"]],
+        thin=way("thin", 100, 0.5),
     )
 
 
@@ -125,6 +134,7 @@ def test_figures_are_ratios_to_what_ran_beside() -> None:
         ("Beam, 2 workers", 2.5, True),
         ("peak memory", 700, True),
         ("seconds an event, longest log", 0.8, True),
+        ("seconds an event, ten times the texts a day", 0.8, True),
     ]
 
 
