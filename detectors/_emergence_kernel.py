@@ -55,6 +55,7 @@ class Scores(NamedTuple):
     rate: NDArray[np.float64]
     observed: NDArray[np.float64]
     expected: NDArray[np.float64]
+    known: NDArray[np.float64]
     since: NDArray[np.int32]
     followed: NDArray[np.bool_]
 
@@ -88,9 +89,9 @@ class Constants(NamedTuple):
 
 def empty_scores(size: int) -> Scores:
     """Room for the scores of a bucket."""
-    one, two, three, four, five = np.empty((5, size))
     since, followed = np.empty(size, np.int32), np.empty(size, np.bool_)
-    return Scores(one, two, three, four, five, since, followed)
+    one, two, three, four, five, six = np.empty((6, size))
+    return Scores(one, two, three, four, five, six, since, followed)
 
 
 def usual_exposures(totals: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,6 +111,14 @@ def extent(features: Any, counts: Any) -> Any:
         increasing = increasing and features[i] > previous
         previous = features[i]
     return increasing, lowest, highest
+
+
+@njit(cache=True)
+def evidences(observed: Any, expected: Any, known: Any, constants: Any, found: Any) -> None:
+    """`log_ratio` of each, into `found`; all of shape (features,)."""
+    terms = np.empty(constants.ratios.size, np.float64)
+    for i in range(found.size):
+        found[i] = log_ratio(observed[i], expected[i], known[i], constants, terms)
 
 
 @njit(cache=True, nogil=True)
@@ -224,6 +233,7 @@ def step(
             scores.since[i] = begun
             scores.observed[i] = said
             scores.expected[i] = expected
+            scores.known[i] = known
             followed = met and y > 0 and state.followed[place] and dates[ahead] > number - constants.follow
             scores.followed[i] = followed
 

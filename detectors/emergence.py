@@ -35,8 +35,9 @@ class EmergenceScores:
     log_e: natural log of the bucket's e-value, above 0 favours a rise. evidence: the same of the running
     episode, this bucket included: what to compare with a threshold. rate: expected share of authors, before
     this bucket. since: first bucket of the running episode. observed, expected: authors since then, at the
-    rate of then, or in season at what the season makes of the rate of now. followed: mentioned here and,
-    not long ago, flagged or followed (see `Emergence.restart`). All of shape (features,).
+    rate of then, or in season at what the season makes of the rate of now. known: mentions that the rate of
+    the episode was known by. followed: mentioned here and, not long ago, flagged or followed (see
+    `Emergence.restart`). All of shape (features,).
     """
 
     log_e: Floats
@@ -45,6 +46,7 @@ class EmergenceScores:
     since: Buckets
     observed: Floats
     expected: Floats
+    known: Floats
     followed: NDArray[np.bool_]
 
     @classmethod
@@ -221,6 +223,14 @@ class Emergence(AnomalyDetector):
         """Expected share of authors at `bucket`, without prior or season; shape (features,)."""
         nobody = np.zeros(features.size, np.int64)
         return self._step(features, nobody, 0, bucket, None, None, math.inf, learn=False).rate
+
+    def evidence_of(self, observed: Floats, expected: Floats, known: Floats) -> Floats:
+        """Evidence of so many authors where so many were expected, at rates known by so many mentions; the
+        last two as scores give them, above 0. All of shape (features,).
+        """
+        found = np.empty(observed.size)
+        kernel.evidences(observed, expected, known, self.constants, found)
+        return found
 
     def restart(self, features: Ids) -> None:
         """Begin the evidence of some features anew, as after an alarm; what was learned stays.

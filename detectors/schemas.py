@@ -38,11 +38,12 @@ CANDIDATE = pa.schema(
         pa.field("since", pa.int32(), nullable=False),
         pa.field("history", pa.int32(), nullable=False),
         pa.field("texts", pa.int64(), nullable=False),
+        pa.field("told", pa.float64(), nullable=False),
     ]
 )
 """A feature whose sequential evidence (natural log) reached the threshold of its perimeter's budget.
 expected: authors since the episode began, as far back as the window; history: buckets learned before; texts:
-all that came in since then, 0 where that is not known."""
+all that came in since then, 0 where that is not known; told: what may be told of the evidence."""
 
 SUPPORT = pa.schema(
     [

@@ -171,4 +171,4 @@ def terms_of(
 
 
 def _merged(one: Candidate, terms: Mapping[int, str]) -> Merged:
-    return Merged(day_of(one.bucket), one.perimeter, terms.get(one.feature), one.evidence, one.threshold)
+    return Merged(day_of(one.bucket), one.perimeter, terms.get(one.feature), one.told, one.threshold)

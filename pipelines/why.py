@@ -12,9 +12,10 @@ from pipelines.derivation import SeriesBudget, budget_of_series
 from pipelines.probing import Probed
 from pipelines.settings import Settings
 from pipelines.stages.clearing import authors_to_clear
-from pipelines.stages.finding import KINDS, Finding, Series
+from pipelines.stages.finding import COUNTS, KINDS, Finding, Series
 from pipelines.stages.judged_days import JudgedDay, days_of_feature, days_of_series
 from pipelines.stages.probe import Probe
+from pipelines.stages.told_evidence import told_fewer, told_of_finding
 from pipelines.stages.why_wording import Grounds, Told, enough_to_clear, why_en, why_fr
 
 MOST_EXCERPTS = 3
@@ -87,18 +88,17 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
     alarm = (raised - _EPOCH).days
     at_alarm = next((row for row in rows if row["bucket"] == alarm), None)
     since = _EPOCH + timedelta(days=at_alarm["since"]) if at_alarm else date.fromisoformat(told["since"])
-    value = at_alarm["observed"] if at_alarm else signal["observed"]
-    budget = None
+    value, budget, least = signal["observed"], None, settings.stages.min_authors
+    fewer = authors_to_clear(rows, settings.stages, alarm=alarm)
     if rows:
-        days = days_of_feature(
-            rows, settings.stages.dispersion, since=since, min_authors=settings.stages.min_authors
-        )
+        days = days_of_feature(rows, settings.stages.dispersion, since=since, min_authors=least)
     else:
-        shown = _first_alarm(probed.series, signal, alarm)
+        shown = _first_alarm(probed.series, signal, alarm, least)
         for one in shown:
             if one.bucket == alarm:
-                value, budget = one.observed, budget_of_series(one, settings.stages)
-        days = days_of_series(shown, probed.raised, since=since, min_authors=settings.stages.min_authors)
+                budget = budget_of_series(one, settings.stages)
+                value = signal["observed"] if one.kind in COUNTS else one.observed
+        days = days_of_series(shown, probed.raised, since=since, min_authors=least)
     grounds = Grounds(
         kind=signal["kind"],
         term=told.get("term") or signal["label"],
@@ -111,7 +111,7 @@ def why(signal: Row, evidence: Sequence[Row], probed: Probed, settings: Settings
         first_learned=days[0].day if days else None,
         evidence=signal["evidence"],
         threshold=told["threshold"],
-        fewer=authors_to_clear(rows, settings.stages, alarm=alarm),
+        fewer=told_fewer(fewer, at_alarm["observed"], least) if at_alarm and fewer is not None else None,
         channels=signal["channels"],
         occasion=_occasion(at_alarm, settings.stages.occasions) if at_alarm else None,
     )
@@ -145,9 +145,11 @@ def _occasion(at_alarm: Row, occasions: Occasions) -> tuple[str, date] | None:
     return None if like is None else (like.name, _EPOCH + timedelta(days=like.began))
 
 
-def _first_alarm(shown: Sequence[Finding], signal: Row, alarm: int) -> Sequence[Finding]:
+def _first_alarm(shown: Sequence[Finding], signal: Row, alarm: int, least: int) -> Sequence[Finding]:
     """Of several series, the one whose alarm began the signal."""
-    begun = [one for one in shown if one.bucket == alarm and one.evidence == signal["evidence"]]
+    begun = [
+        one for one in shown if one.bucket == alarm and told_of_finding(one, least) == signal["evidence"]
+    ]
     return [one for one in shown if begun and Series.of(one) == Series.of(begun[0])]
 
 

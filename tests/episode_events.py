@@ -130,7 +130,7 @@ def story(numbers: list[int], story_id: str = "cd" * 16, people: int | None = No
         number.to_bytes(16): {"person": number % (people or 1_000), "event_perimeter": LILLE}
         for number in numbers
     }
-    born = Candidate(BUCKET, LILLE, 1, 12.0, 9.5, 0.25, BUCKET, 90, 0, support)
+    born = Candidate(BUCKET, LILLE, 1, 12.0, 9.5, 0.25, BUCKET, 90, 0, 12.0, support)
     made = Story(story_id, LILLE, born, BUCKET, 12.0, frozenset({1}), {1: 12.0}, support)
     return replace(made, **changes)
 

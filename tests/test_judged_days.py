@@ -75,7 +75,7 @@ def test_no_two_days_of_a_feature_give_a_few_people_away(
             "exposure": writers,
             "rate": 0.01,
             "expected": 0.1,
-            "evidence": 1.0,
+            "told": 1.0,
             "threshold": 9.0,
             # An alarm needs the minimum of people.
             "flagged": alerts and last and so_far >= least,
@@ -125,7 +125,7 @@ def test_what_is_expected_of_a_day_gives_no_few_writers_away(writers: list[int],
             "exposure": wrote,
             "rate": 0.25,
             "expected": 0.25 * wrote,
-            "evidence": 0.0,
+            "told": 0.0,
             "threshold": 9.0,
             "flagged": False,
         }

@@ -51,6 +51,7 @@ def found(*flags: Flag, persons: dict[int, int] | None = None) -> Found:
             "since": flag.bucket - 1,
             "history": 90,
             "texts": flag.texts,
+            "told": flag.evidence,
         }
         for flag in flags
     ]

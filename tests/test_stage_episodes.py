@@ -33,10 +33,10 @@ def owners(episodes: list[Episode]) -> list[tuple[str, int, int]]:
 
 def test_a_finding_is_an_episode() -> None:
     (one,) = followed(finding(100, evidence=11.5))
-    assert (one.owner, one.last_bucket, one.evidence, one.details, one.part_of) == (
+    assert (one.owner, one.last_bucket, one.strongest, one.details, one.part_of) == (
         LILLE,
         100,
-        11.5,
+        finding(100, evidence=11.5),
         {""},
         None,
     )
@@ -46,7 +46,7 @@ def test_a_finding_is_an_episode() -> None:
 def test_an_episode_grows_by_what_is_the_same() -> None:
     (one,) = followed(finding(100, evidence=11.0), finding(110, evidence=15.0), finding(130, evidence=12.0))
     assert owners([one]) == [(LILLE, 100, 130)]
-    assert (one.evidence, one.born.evidence) == (15.0, 11.0)
+    assert (one.strongest.evidence, one.born.evidence) == (15.0, 11.0)
 
 
 def test_an_episode_ends_after_the_window() -> None:

@@ -91,10 +91,12 @@ def support(events: list[Event]) -> dict[bytes, Mapping[str, Any]]:
 def story(events: list[Event], **changes: Any) -> Story:
     carried = support(events)
     features = {pair_id(ODEUR, CAVE): 11.0, ODEUR: 12.0, SMELL: 10.5}
-    born = Candidate(BUCKET, LILLE, ODEUR, 12.0, 9.5, 0.25, BUCKET - 2, 90, 0, carried)
+    born = Candidate(BUCKET, LILLE, ODEUR, 12.0, 9.5, 0.25, BUCKET - 2, 90, 0, 11.0, carried)
     made = Story("ab" * 16, LILLE, born, BUCKET + 3, 13.0, frozenset(features), dict(features), carried)
     for name, value in changes.items():
         setattr(made, name, value)
+    # Less than it is: what is told of evidence is another figure.
+    made.told, made.strongest = {one: value - 1 for one, value in made.features.items()}, 11.5
     return made
 
 
@@ -162,7 +164,7 @@ def test_a_signal_by_hand() -> None:
         "tone": "complaint",
         "observed": 6,
         "expected": 0.25,
-        "evidence": 12.0,
+        "evidence": 11.0,
         "distinct_authors": 6,
         "min_authors": 3,
         "first_seen": occurred(events[0]),
@@ -179,14 +181,14 @@ def test_a_signal_by_hand() -> None:
     assert channels == {"email": None, "survey": None}
     assert voices == {"customer": 6}
     assert explanation == {
-        "terms": {"odeur": 12.0, "odeur de cave": 11.0, "Odeurs": 10.5},
+        "terms": {"odeur": 11.0, "odeur de cave": 10.0, "Odeurs": 9.5},
         "threshold": 9.5,
         "judged_at": LILLE,
         "feature": f"{ODEUR:016x}",
         "term": "odeur",
         "since": "2026-03-02",
         "days_of_history": 90,
-        "strongest_evidence": 13.0,
+        "strongest_evidence": 11.5,
         "growth": [["2026-03-04", 3], ["2026-03-08", 6]],
         "part_of": None,
         # The theme first, then the features by evidence.

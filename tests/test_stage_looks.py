@@ -141,6 +141,7 @@ def at_look(
         "since": day,
         "history": 90,
         "texts": 0,
+        "told": 11.0,
     }
     support = [
         {

@@ -33,7 +33,7 @@ GROUNDS = Grounds(
     first_learned=date(2025, 10, 1),
     evidence=12.3,
     threshold=9.8,
-    fewer=4,
+    fewer=5,
     channels={"survey": 6, "email": 3},
 )
 
@@ -43,7 +43,7 @@ def test_why_in_french() -> None:
         "Lille : du 1er mars au 14 mars, au moins 5 personnes ont parlé de « badge », pour 0,4 attendues. "
         "L'attendu vient de 151 jours d'historique, du 1er octobre 2025 au 28 février 2026. "
         "Sans rien de neuf, la preuve n'irait si haut qu'une fois sur 220\u202f000 essais ; l'alerte part "
-        "à une fois sur 18\u202f000. Avec 4 personnes de moins, il n'y aurait pas eu d'alerte ce jour-là. "
+        "à une fois sur 18\u202f000. Avec 5 personnes de moins, il n'y aurait pas eu d'alerte ce jour-là. "
         "Part des canaux : enquête 67 % et e-mail 33 %."
     )
 
@@ -53,7 +53,7 @@ def test_why_in_english() -> None:
         "Lille: from 1 March to 14 March, at least 5 people mentioned “badge”, for 0.4 expected. "
         "What is expected comes from 151 days of history, 1 October 2025 to 28 February 2026. "
         "With nothing new, evidence would go this high only once in 220,000 tests; the alert is set "
-        "at once in 18,000. With 4 people fewer there would have been no alert that day. "
+        "at once in 18,000. With 5 people fewer there would have been no alert that day. "
         "Shares of the channels: survey 67% and e-mail 33%."
     )
 
@@ -73,8 +73,7 @@ def test_what_is_not_known_is_not_said() -> None:
     bare = why_en(replace(GROUNDS, first_learned=None, fewer=None, channels={}, evidence=30.0), "")
     assert (bare.baseline, bare.cleared, bare.shares) == ("", "", "")
     assert "only once in over a billion tests" in bare.odds
-    hidden = why_fr(replace(GROUNDS, channels={"survey": None, "email": None}, fewer=1), "")
-    assert hidden.cleared == "Avec une personne de moins, il n'y aurait pas eu d'alerte ce jour-là."
+    hidden = why_fr(replace(GROUNDS, channels={"survey": None, "email": None}), "")
     assert hidden.shares.startswith("Canaux : enquête et e-mail ; leurs parts sont tues")
 
 
@@ -133,8 +132,9 @@ def test_a_days_mean_is_what_it_adds_to_the_episode_and_needs_enough_values() ->
     days = days_of_series(shown, [shown[1], shown[6]], since=day_of(5), min_authors=5)
     assert [one.observed for one in days] == [0.5, pytest.approx(1.0), None, None, 0.3, None, None]
     assert [one.withheld for one in days] == [False, False, False, True, False, False, True]
-    # Evidence goes with the mean, but for that of an alert, which its signal tells.
-    assert [one.evidence for one in days] == [1.0, 1.0, None, None, 1.0, None, 1.0]
+    # Evidence goes with the mean, but for that of an alert, which its signal tells: as of the values that are
+    # told, none of four.
+    assert [one.evidence for one in days] == [1.0, 1.0, None, None, 1.0, None, 0.0]
     assert [one.expected for one in days] == [0.7, 0.7, 0.7, 0.7, 0.6, 0.6, 0.6]
     assert [one.raised for one in days] == [False, True, False, False, False, False, True]
     # Ordinary: from a twentieth to nineteen twentieths of the way between the two days before.
@@ -157,7 +157,8 @@ def test_texts_and_mentions_add_up_over_the_episode_and_few_are_withheld() -> No
     assert [one.observed for one in days] == [None, None, None, None, None, None, 5.0]
     assert [one.expected for one in days] == [10.0, 8.0, 4.0, 9.0, 18.0, 27.0, 9.0]
     assert [one.withheld for one in days] == [False, False, True, True, True, True, False]
-    assert [one.evidence for one in days] == [None, None, None, None, None, 1.0, 1.0]
+    # Eight texts are told as five at least, and may be nine: all that were expected.
+    assert [one.evidence for one in days] == [None, None, None, None, None, 1.0, 0.0]
     assert {(one.low, one.high) for one in days} == {(None, None)}
 
 
@@ -174,7 +175,7 @@ def row(bucket: int, since: int, authors: int, observed: int, *, flagged: bool =
     told = {
         "rate": 0.01,
         "exposure": 10,
-        "evidence": 2.0,
+        "told": 2.0,
         "threshold": 9.0,
         "expected": 0.1 * (bucket - since + 1),
     }

@@ -251,8 +251,7 @@ def judged_rows(
     yield words("evidence", lang), words("ln", lang, value=figure(grounds.evidence, ".2f", lang))
     yield words("threshold", lang), words("ln", lang, value=figure(grounds.threshold, ".2f", lang))
     if grounds.fewer is not None:
-        key = "one_fewer" if grounds.fewer == 1 else "fewer"
-        yield words("clear", lang), words(key, lang, fewer=grounds.fewer)
+        yield words("clear", lang), words("fewer", lang, fewer=grounds.fewer)
 
 
 def _season(factor: float, occasion: tuple[str, date] | None, lang: Lang) -> str:

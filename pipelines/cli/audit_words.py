@@ -44,7 +44,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "threshold": ("seuil", "threshold"),
     "ln": ("{value} (logarithme naturel)", "{value} (natural logarithm)"),
     "clear": ("sans alerte avec", "no alert with"),
-    "one_fewer": ("une personne de moins", "one person fewer"),
     "fewer": ("{fewer} personnes de moins", "{fewer} people fewer"),
     "at_least": ("au moins {count}", "at least {count}"),
     "under": ("moins de {least}", "fewer than {least}"),

@@ -226,7 +226,7 @@ def detect_root(
     that come before a bucket's close are taken before it is judged."""
     estimator, season = state.estimator, state.season
     probing = probing or Probing((), detection)
-    views, candidates = [ROOT_VIEW.empty_table()], Candidates(detection.window)
+    views, candidates = [ROOT_VIEW.empty_table()], Candidates(detection)
     for bucket, features, authors, exposure in _buckets(tally):
         looks.before(bucket)
         probing.judge_root(bucket, features, authors, exposure, root=root, estimator=estimator, season=season)
@@ -305,7 +305,7 @@ class _DivisionJudge:
         teaching: Teaching,
     ) -> None:
         self.told = told
-        self.candidates = Candidates(detection.window)
+        self.candidates = Candidates(detection)
         self.supports = Supports(division, told, detection.window)
         self._division = division
         self._tree = tree

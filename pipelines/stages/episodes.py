@@ -21,12 +21,13 @@ Births = Collection[tuple[str, int]]
 
 @dataclass(slots=True)
 class Episode:
-    """A signal of the watch over its life. details: channels or themes it is about."""
+    """A signal of the watch over its life. strongest: the finding of the most evidence, the first of equals.
+    details: channels or themes it is about."""
 
     story_id: str
     born: Finding
     last_bucket: int
-    evidence: float
+    strongest: Finding
     details: set[str]
     part_of: str | None = None
 
@@ -42,7 +43,7 @@ class Episode:
     def grow(self, finding: Finding) -> None:
         """Take in a later finding of the same."""
         self.last_bucket = finding.bucket
-        self.evidence = max(self.evidence, finding.evidence)
+        self.strongest = max(self.strongest, finding, key=lambda one: one.evidence)
         self.details.add(finding.detail)
 
 
@@ -121,4 +122,4 @@ def _birth(finding: Finding) -> Episode:
     subject = "\n".join(map(str, _subject(finding)))
     name = f"{finding.perimeter}\n{finding.bucket}\n{subject}"
     story_id = blake2b(name.encode(), digest_size=16).hexdigest()
-    return Episode(story_id, finding, finding.bucket, finding.evidence, {finding.detail})
+    return Episode(story_id, finding, finding.bucket, finding, {finding.detail})

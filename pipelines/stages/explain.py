@@ -176,7 +176,7 @@ def _signal(
         "tone": facts.tone,
         "observed": float(observed),
         "expected": story.born.expected,
-        "evidence": story.born.evidence,
+        "evidence": story.born.told,
         **crowd(rows, telling.min_authors),
         "first_seen": seen[0],
         "last_seen": seen[-1],
@@ -217,14 +217,14 @@ def _explanation(
     features = dict.fromkeys([*told_of, *(feature for feature, _ in strongest)])
     subjects = [feature_subject(feature) for feature in features][:MOST_SUBJECTS]
     return {
-        "terms": {known[feature]: value for feature, value in strongest if feature in known},
+        "terms": {known[feature]: story.told[feature] for feature, _ in strongest if feature in known},
         "threshold": story.born.threshold,
         "judged_at": story.born.perimeter,
         "feature": f"{story.born.feature:016x}",
         "term": known.get(story.born.feature),
         "since": day_of(story.born.since).isoformat(),
         "days_of_history": story.born.history,
-        "strongest_evidence": story.evidence,
+        "strongest_evidence": story.strongest,
         "growth": [
             [
                 max(day_of(row["bucket"]) for row in rows if step_of(row) == step).isoformat(),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,11 @@ from pipelines.stages.division import Division, list_offsets
 from pipelines.stages.looks import Early
 from pipelines.stages.probe import PROBED
 from pipelines.stages.told import Told
+from pipelines.stages.told_evidence import told_of_rise
 from pipelines.stages.topics import topic_of
+
+if TYPE_CHECKING:
+    from pipelines.stages.detect import Detection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,10 @@ class Found:
 
 
 class Candidates:
-    """Flagged features. window: buckets that an episode is told for at most, as is its support."""
+    """Flagged features. An episode is told for so many buckets at most as its events are remembered."""
 
-    def __init__(self, window: int) -> None:
-        self._window = window
+    def __init__(self, detection: "Detection") -> None:
+        self._detection = detection
         self._rows: list[dict[str, Any]] = []
 
     def add(
@@ -52,9 +56,13 @@ class Candidates:
 
         bars: thresholds. history: buckets it has learned. texts_since: texts it heard from a bucket on.
         """
+        window, least = self._detection.window, self._detection.min_authors
+        if not flagged.any():
+            return
+        told = np.maximum(bars, told_of_rise(scores, self._detection.estimator(), least))
         for place in np.flatnonzero(flagged).tolist():
             begun = int(scores.since[place])
-            since = max(begun, bucket - self._window + 1)
+            since = max(begun, bucket - window + 1)
             share = (bucket + 1 - since) / (bucket + 1 - begun)
             self._rows.append(
                 {
@@ -67,6 +75,7 @@ class Candidates:
                     "since": since,
                     "history": history,
                     "texts": texts_since(since),
+                    "told": float(told[place]),
                 }
             )
 

@@ -17,6 +17,7 @@ import numpy as np
 from connectors.civil_days import day_of
 from pipelines.stages.evidence import at_least
 from pipelines.stages.finding import SUMMED, UNUSUAL_DAY, Finding
+from pipelines.stages.told_evidence import told_of_finding
 
 ORDINARY = 0.95
 """Share of ordinary days under the upper end of the expected band, and over its lower end."""
@@ -32,8 +33,9 @@ class JudgedDay:
 
     observed: None where there was nothing to observe, or where it is withheld; a count of at least so many.
     writers: people who wrote at all, None for a signal of the watch. low, high: where the ordinary lies.
-    evidence, threshold: natural logarithms, evidence at least 0, None where it would give away what is
-    withheld. raised: whether that was an alert. withheld: whether too few people stand behind it.
+    evidence, threshold: natural logarithms, evidence at least 0 and of counts as they are told, None where
+    it would give away what is withheld. raised: whether that was an alert. withheld: whether too few people
+    stand behind it.
     """
 
     day: date
@@ -136,7 +138,7 @@ def _day_of_feature(
         expected=expected,
         low=low,
         high=high,
-        evidence=max(0.0, row["evidence"]) if evidence else None,
+        evidence=max(0.0, row["told"]) if evidence else None,
         threshold=row["threshold"],
         raised=row["flagged"],
         withheld=running and people is None,
@@ -224,10 +226,10 @@ def _so_far(
             one.expected,
             alert,
             withheld=count is None,
-            evidence=tells,
+            evidence=told_of_finding(one, min_authors) if tells else None,
         )
         if runs
-        else _day(one, None, _added(one, before), alert, withheld=False, evidence=False)
+        else _day(one, None, _added(one, before), alert, withheld=False, evidence=None)
         for before, one, runs, alert, tells, count in zip(
             [None, *shown], shown, running, alerts, told, counts, strict=False
         )
@@ -242,10 +244,12 @@ def _added(one: Finding, before: Finding | None) -> float:
 
 def _alone(one: Finding, before: Finding | None, raised: bool, *, min_authors: int) -> JudgedDay:
     """What a bucket alone observed: a mean of its values, or the texts of an unusual day."""
+    evidence = told_of_finding(one, min_authors)
     if one.kind == UNUSUAL_DAY:
         told = not 0 < one.observed < min_authors
         observed = at_least(one.observed, min_authors) if told else None
-        return _day(one, observed, one.expected, raised, withheld=not told, evidence=told or raised)
+        shown = evidence if told or raised else None
+        return _day(one, observed, one.expected, raised, withheld=not told, evidence=shown)
     values, total = one.size, one.observed * one.size
     if before is not None and before.since == one.since:
         values, total = values - before.size, total - before.observed * before.size
@@ -256,12 +260,18 @@ def _alone(one: Finding, before: Finding | None, raised: bool, *, min_authors: i
         one.expected,
         raised,
         withheld=0 < values < min_authors,
-        evidence=told or raised,
+        evidence=evidence if told or raised else None,
     )
 
 
 def _day(
-    one: Finding, observed: float | None, expected: float, raised: bool, *, withheld: bool, evidence: bool
+    one: Finding,
+    observed: float | None,
+    expected: float,
+    raised: bool,
+    *,
+    withheld: bool,
+    evidence: float | None,
 ) -> JudgedDay:
     return JudgedDay(
         day=day_of(one.bucket),
@@ -270,7 +280,7 @@ def _day(
         expected=expected,
         low=None,
         high=None,
-        evidence=max(0.0, one.evidence) if evidence else None,
+        evidence=None if evidence is None else max(0.0, evidence),
         threshold=one.threshold,
         raised=raised,
         withheld=withheld,

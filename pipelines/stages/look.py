@@ -119,7 +119,7 @@ class RootLooks:
         if not flagged.size:
             return
         since = _since(scores, closed, day, detection)
-        found = Candidates(detection.window)
+        found = Candidates(detection)
         found.add(
             day,
             self._root,
@@ -234,7 +234,7 @@ class DivisionLooks:
         for at in np.unique(heard.owners(flagged)).tolist():
             part, path = heard.span(at), heard.perimeters[at]
             look, node, depth = (int(column[at]) for column in (sighted.looks, sighted.nodes, sighted.depths))
-            found = Candidates(detection.window)
+            found = Candidates(detection)
             found.add(
                 day,
                 path,
@@ -336,7 +336,14 @@ def _begun(scores: EmergenceScores, since: NDArray[np.int32]) -> EmergenceScores
     """The scores as of episodes that began then."""
     begun = np.where(scores.since < since, scores.since, since).astype(np.int32)
     return EmergenceScores(
-        scores.log_e, scores.evidence, scores.rate, begun, scores.observed, scores.expected, scores.followed
+        log_e=scores.log_e,
+        evidence=scores.evidence,
+        rate=scores.rate,
+        since=begun,
+        observed=scores.observed,
+        expected=scores.expected,
+        known=scores.known,
+        followed=scores.followed,
     )
 
 

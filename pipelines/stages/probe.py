@@ -18,6 +18,7 @@ from detectors.emergence_tree import EmergenceTree, Heard
 from detectors.schemas import ROOT_VIEW
 from detectors.season import SeasonMemory
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
+from pipelines.stages.told_evidence import told_of_rise
 
 if TYPE_CHECKING:
     from pipelines.stages.detect import Detection
@@ -34,6 +35,7 @@ PROBED = pa.schema(
         pa.field("occasion_day", pa.int32()),
         pa.field("rate", pa.float64(), nullable=False),
         pa.field("evidence", pa.float64(), nullable=False),
+        pa.field("told", pa.float64(), nullable=False),
         pa.field("threshold", pa.float64(), nullable=False),
         pa.field("since", pa.int32(), nullable=False),
         pa.field("observed", pa.float64(), nullable=False),
@@ -49,7 +51,8 @@ PROBED = pa.schema(
 both 0 where the perimeter was silent. prior: the wider perimeter's rate, null at the root; season: the
 factor on the rate; occasion_day: the day around an earlier occasion that the factor comes from, if it does.
 Others as in `EmergenceScores`, of before the bucket was learned: rate * exposure authors are expected in
-the bucket; observed, expected: since the running episode began. flagged: whether it raised an alarm. tests,
+the bucket; observed, expected: since the running episode began; told: what may be told
+of the evidence. flagged: whether it raised an alarm. tests,
 crossings, slope: what the threshold comes from, features judged in a bucket and as in `Tails`. history:
 buckets that the perimeter has learned."""
 
@@ -182,6 +185,8 @@ class Probing:
             heard=heard,
             apart=detection.urgent,
         )
+        flagged = bool(detection.alarms(scores, np.array([given.authors]), bars)[0])
+        told = float(told_of_rise(scores, detection.estimator(), detection.min_authors)[0])
         names = ("rate", "evidence", "since", "observed", "expected")
         self._rows.append(
             {
@@ -189,8 +194,9 @@ class Probing:
                 **asdict(probe),
                 **asdict(given),
                 **{name: getattr(scores, name)[0].item() for name in names},
+                "told": max(told, float(bars[0])) if flagged else told,
                 "threshold": float(bars[0]),
-                "flagged": bool(detection.alarms(scores, np.array([given.authors]), bars)[0]),
+                "flagged": flagged,
                 "tests": float(bar.tests[-1]),
                 "crossings": float(bar.tails.crossings[-1]),
                 "slope": float(bar.tails.slopes[-1]),

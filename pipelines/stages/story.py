@@ -18,7 +18,7 @@ EARLY, CONFIRMED, NOT_SUSTAINED = "early", "confirmed", "not_sustained"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A flagged feature with the events that carry it, by event id."""
+    """A flagged feature with the events that carry it, by event id. told: of the evidence, what may be."""
 
     bucket: int
     perimeter: str
@@ -29,6 +29,7 @@ class Candidate:
     since: int
     history: int
     texts: int
+    told: float
     support: Mapping[bytes, Mapping[str, Any]]
 
     @property
@@ -39,7 +40,8 @@ class Candidate:
 
 @dataclass(slots=True)
 class Story:
-    """A signal over its life. `born` is the candidate that raised it; `features` maps to best evidence.
+    """A signal over its life. `born` is the candidate that raised it; `features` maps to best evidence, and
+    `told` to what is told of it; strongest: the most that is told.
 
     seeds, topic: features that it was born with, and those that tell what it is about.
     """
@@ -59,6 +61,8 @@ class Story:
     confirmed: bool = False
     """Whether a close confirmed what a look raised."""
     moment: Moment | None = None
+    told: dict[int, float] = field(default_factory=dict)
+    strongest: float = 0.0
     step: int = 0
     """When support was last added, and how many times it was by then; rows bear the number as `step`."""
 
@@ -82,6 +86,8 @@ class Story:
             best = self.features.get(candidate.feature, candidate.evidence)
             self.features[candidate.feature] = max(best, candidate.evidence)
             self.evidence = max(self.evidence, candidate.evidence)
+            self.told[candidate.feature] = max(self.told.get(candidate.feature, 0.0), candidate.told)
+            self.strongest = max(self.strongest, candidate.told)
         self._add(cluster.support, moment)
 
     def grow_early(self, cluster: "Cluster", moment: Moment) -> None:
@@ -90,6 +96,7 @@ class Story:
         self.last_bucket = max(self.last_bucket, cluster.bucket)
         for candidate in cluster.candidates:
             self.features.setdefault(candidate.feature, candidate.evidence)
+            self.told.setdefault(candidate.feature, candidate.told)
         self._add(cluster.support, moment)
 
     def hear(self, mention: "Mention", moment: Moment) -> None:

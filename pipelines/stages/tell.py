@@ -31,6 +31,7 @@ from pipelines.stages.finding import (
 )
 from pipelines.stages.story import Story
 from pipelines.stages.teaching import NO_WEIGHTS, ThresholdWeights, series_subject
+from pipelines.stages.told_evidence import told_of_finding
 from pipelines.stages.watch_days import VALUES
 from pipelines.stages.watch_wording import Change, told_en, told_fr
 
@@ -119,7 +120,7 @@ def _signal(
         "tone": _tone(episode, theme),
         "observed": _shown(born.kind in COUNTS, born.observed, telling.min_authors),
         "expected": born.expected,
-        "evidence": born.evidence,
+        "evidence": told_of_finding(born, telling.min_authors),
         **crowd(rows, telling.min_authors),
         "first_seen": seen[0] if seen else midnight(since, zone),
         "last_seen": seen[-1] if seen else midnight(day_of(episode.last_bucket), zone),
@@ -180,7 +181,7 @@ def _explanation(
             }
             for name, observed, expected in born.moved
         ],
-        "strongest_evidence": episode.evidence,
+        "strongest_evidence": told_of_finding(episode.strongest, least),
         "part_of": episode.part_of,
         "subjects": subjects,
         "taught": taught(episode.owner, born.kind, subjects, weights),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pipelines.stages.finding import BLIND_SPOT, GAP, MOOD, NO_TEXT, SCORE, SILENCE, UNUSUAL_DAY
+from pipelines.stages.told_evidence import divergence
 from pipelines.stages.tongues import ENGLISH, FRENCH, Tongue
 
 _COUNTLESS = math.log(1e9)
@@ -16,9 +17,10 @@ class Grounds:
     """What a signal stands on.
 
     place: where it was judged. observed, expected: since `since`, in the unit of the kind; observed as it is
-    shown, a count of at least so many, and value as it was, for what would have cleared the alert.
-    first_learned: of the baseline's days, None where they are not known. evidence, threshold: natural
-    logarithms. fewer: people without whom there would have been no alert, None if not known or no such kind.
+    shown, a count of at least so many, and value the same, but of a mean as it was, for what would have
+    cleared the alert. first_learned: of the baseline's days, None where they are not known. evidence,
+    threshold: natural logarithms, evidence of what is shown. fewer: people without whom there would surely
+    have been no alert, a multiple of the minimum; None if not known or no such kind.
     channels: authors of each, at least, None where withheld. occasion: what raised the expected on the day
     of the alert, by its name, with the first day it was last, None for none.
     """
@@ -48,7 +50,6 @@ class _Words:
     odds: str
     countless: str
     thousands: str
-    one_fewer: str
     fewer: str
     cleared: Mapping[str, str]
     nouns: Mapping[str, tuple[str, str]]
@@ -68,7 +69,6 @@ _FRENCH = _Words(
     "fois sur {bar}.",
     countless="plus d'un milliard",
     thousands="\u202f",
-    one_fewer="Avec une personne de moins, il n'y aurait pas eu d'alerte ce jour-là.",
     fewer="Avec {fewer} personnes de moins, il n'y aurait pas eu d'alerte ce jour-là.",
     cleared={
         SCORE: "Avec une moyenne d'environ {enough}/10, il n'y aurait pas eu d'alerte.",
@@ -95,7 +95,6 @@ _ENGLISH = _Words(
     "in {bar}.",
     countless="over a billion",
     thousands=",",
-    one_fewer="With one person fewer there would have been no alert that day.",
     fewer="With {fewer} people fewer there would have been no alert that day.",
     cleared={
         SCORE: "With a mean of about {enough}/10 there would have been no alert.",
@@ -153,16 +152,10 @@ def enough_to_clear(grounds: Grounds) -> float:
         return 1 - math.sqrt(share)
     if grounds.kind not in _COUNTED:
         return grounds.expected + (grounds.value - grounds.expected) * math.sqrt(share)
-    wanted, texts = share * _divergence(grounds.value, grounds.expected), grounds.value
-    while texts < grounds.expected and _divergence(texts, grounds.expected) > wanted:
+    wanted, texts = share * divergence(grounds.value, grounds.expected), grounds.value
+    while texts < grounds.expected and divergence(texts, grounds.expected) > wanted:
         texts += 1
     return texts
-
-
-def _divergence(observed: float, expected: float) -> float:
-    if observed <= 0:
-        return expected
-    return observed * math.log(observed / expected) - observed + expected
 
 
 def _why(grounds: Grounds, sentence: str, words: _Words) -> Told:
@@ -209,9 +202,7 @@ def _cleared(grounds: Grounds, words: _Words) -> str:
         one, many = words.nouns.get(grounds.kind, ("", ""))
         noun = one if round(value) in words.singular else many
         return words.cleared[grounds.kind].format(enough=words.tongue.number(value, decimals), noun=noun)
-    if grounds.fewer is None:
-        return ""
-    return words.one_fewer if grounds.fewer == 1 else words.fewer.format(fewer=grounds.fewer)
+    return "" if grounds.fewer is None else words.fewer.format(fewer=grounds.fewer)
 
 
 def _shares(grounds: Grounds, words: _Words) -> str:
