@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from river.anomaly.base import AnomalyDetector
 
 from detectors import _counts_kernel as kernel
+from detectors.river_base import AnomalyDetector
 
 Ids = NDArray[np.uint64]
 Integers = NDArray[np.int64]

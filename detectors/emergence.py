@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from river.anomaly.base import AnomalyDetector
 
 from detectors import _emergence_kernel as kernel
 from detectors._emergence_checks import MOST_AUTHORS, check_counted, check_expected
@@ -17,6 +16,7 @@ from detectors._emergence_evidence import turns
 from detectors._emergence_table import EmergenceTable
 from detectors.emergence_tails import Tails, tails
 from detectors.features import feature_id
+from detectors.river_base import AnomalyDetector
 
 Ids = NDArray[np.uint64]
 Counts = NDArray[np.int64]

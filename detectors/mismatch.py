@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from river.anomaly.base import AnomalyDetector
 
 from detectors.drift import DEFAULT_SIZES, Drift, DriftScores
+from detectors.river_base import AnomalyDetector
 from detectors.series import Floats, Ids, check_counts, check_series
 from detectors.wave import Wave, WaveScores
 

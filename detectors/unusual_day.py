@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from river.anomaly.base import AnomalyDetector
 
 from detectors import _unusual_day_kernel as kernel
 from detectors._unusual_day_math import COUNT, SHARE
 from detectors.features import feature_id
+from detectors.river_base import AnomalyDetector
 from detectors.series import distinct, find
 
 Ids = NDArray[np.uint64]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from river.anomaly.base import AnomalyDetector
 
 from detectors import _wave_kernel as kernel
+from detectors.river_base import AnomalyDetector
 from detectors.series import Floats, Ids, SeriesTable, check_bucket, check_counts, check_series
 
 Counts = NDArray[np.int64]

@@ -39,7 +39,8 @@ from pipelines.stages.tally import CELLS, cells, with_root
 from pipelines.stages.teaching import NOTHING_TAUGHT, Teaching
 from pipelines.stages.understand import UNDERSTOOD, Reader, understand
 
-BATCH_ROWS = 16_384
+BATCH_ROWS = 8_192
+"""Rows understood at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
