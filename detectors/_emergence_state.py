@@ -53,6 +53,9 @@ RECORD = np.dtype([(name, _KINDS.get(name, np.float32)) for name in STATE], alig
 SMALLEST = 64
 _OWN_MEMORY = 1 << 21
 """Bytes of a table from which on it is not in the heap."""
+_RESERVE = 8
+"""Times its capacity that such a table has addresses for: it grows where it is, and memory that was never
+written is none."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """Odd, so that different ids stay different."""
 _GAPS = 256
@@ -60,9 +63,9 @@ _GAPS = 256
 
 
 def capacity_for(features: int) -> int:
-    """Smallest of the capacities, each a quarter above the one before, of which three quarters are enough."""
+    """Smallest of the capacities, each a quarter above the one before, of which five sixths are enough."""
     capacity = SMALLEST
-    while capacity * 3 < features * 4:
+    while capacity * 5 < features * 6:
         capacity += capacity // 4
     return capacity
 
@@ -81,7 +84,8 @@ def _cleared(capacity: int) -> NDArray[Any]:
     size = capacity * RECORD.itemsize
     if size < _OWN_MEMORY or not hasattr(mmap, "MAP_PRIVATE"):
         return np.zeros(capacity, RECORD)
-    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), RECORD)
+    memory = mmap.mmap(-1, _RESERVE * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(memory, RECORD)[:capacity]
 
 
 def columns_of(records: NDArray[Any]) -> State:
@@ -91,6 +95,11 @@ def columns_of(records: NDArray[Any]) -> State:
 
 def records_of(state: State) -> Any:
     """The array whose columns these are."""
+    return _reserved(state)[: state.ids.size]
+
+
+def _reserved(state: State) -> Any:
+    """The same with what it may grow into, all of it zeros."""
     return state.ids.base
 
 
@@ -99,7 +108,11 @@ def with_room(state: State, used: int, more: int) -> State:
     capacity = capacity_for(used + more)
     if capacity <= state.ids.size:
         return state
-    return rehash(state, np.flatnonzero(state.ids), capacity)
+    if capacity > _reserved(state).size:
+        return rehash(state, np.flatnonzero(state.ids), capacity)
+    larger = columns_of(_reserved(state)[:capacity])
+    _widen(_words(larger), larger.ids, state.ids.size)
+    return larger
 
 
 def rehash(state: State, places: NDArray[Any], capacity: int) -> State:
@@ -218,6 +231,31 @@ def key_of(feature: Any, salt: Any) -> Any:
     """Id of a feature of a perimeter; salt 0 leaves it as it is. Never 0."""
     key = feature ^ salt
     return key if key != 0 else np.uint64(1)
+
+
+@njit(cache=True, nogil=True)
+def _widen(words: Any, ids: Any, size: int) -> None:
+    """Spread a table of `size` places over a larger one that begins with it.
+
+    It is moved to the end first, from where its records come down in order. None comes down on one that is
+    still to come: all that lie above a place in the larger table, and have come, lay above the same place in
+    the smaller one, moved by as much, where no more than these had room. Those at the beginning, some of
+    which belong to the end, come last.
+    """
+    moved, start = ids.size - size, 0
+    while ids[start] != 0:
+        start += 1
+    first, record = words[:start].copy(), np.empty(words.shape[1], np.uint64)
+    for place in range(size - 1, start - 1, -1):
+        words[place + moved] = words[place]
+    words[: moved + start] = np.uint64(0)
+    for place in range(moved + start, ids.size):
+        if ids[place] != 0:
+            record[:] = words[place]
+            ids[place] = 0
+            words[find(ids, record[0])] = record
+    for i in range(start):
+        words[find(ids, first[i, 0])] = first[i]
 
 
 @njit(cache=True, nogil=True)

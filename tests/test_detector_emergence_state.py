@@ -4,8 +4,23 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors._emergence_state import RECORD, STATE, drop_faded, find, highest, packed, records_of, spread
+from detectors._emergence_state import (
+    RECORD,
+    STATE,
+    capacity_for,
+    columns_of,
+    drop_faded,
+    find,
+    highest,
+    packed,
+    records_of,
+    spread,
+    with_room,
+)
 
+SPREAD = 0x9E3779B97F4A7C15
+AT_THE_END = [(pow(SPREAD, -1, 2**64) * (2**64 - number)) % 2**64 for number in range(1, 41)]
+"""Ids that a table of any size has at its last place, those for whom that is taken at its first ones."""
 HALF_A_DAY = float(np.log(0.5))
 Features = dict[int, tuple[float, int]]
 """Discounted authors and the day of the last mention, by id."""
@@ -61,3 +76,26 @@ def test_a_table_that_outgrows_the_heap_keeps_all_it_knows() -> None:
     for name in STATE:
         assert (found[name][order] == records[name][expected]).all()
     assert np.count_nonzero(larger.ids) == ids.size
+
+
+@settings(deadline=None)
+@given(
+    st.sets(st.integers(1, 2**64 - 1), max_size=200),
+    st.sets(st.sampled_from(AT_THE_END), max_size=40),
+    st.integers(1, 400),
+)
+def test_a_table_grows_where_it_is_and_keeps_all_it_knows(some: set[int], last: set[int], more: int) -> None:
+    ids = np.array(sorted(some | last), np.uint64)
+    records = np.zeros(ids.size, RECORD)
+    records["ids"], records["authors"] = ids, np.arange(ids.size)
+    room = np.zeros(10 * capacity_for(ids.size), RECORD)
+    small = spread(records)
+    room[: small.ids.size] = records_of(small)
+    table = columns_of(room[: small.ids.size])
+    larger = with_room(table, ids.size, more)
+    assert np.shares_memory(larger.ids, table.ids)
+    assert larger.ids.size == capacity_for(ids.size + more)
+    assert np.count_nonzero(larger.ids) == ids.size
+    for record in records:
+        assert records_of(larger)[find(larger.ids, record["ids"])] == record
+    assert not room[larger.ids.size :]["ids"].any()
