@@ -213,9 +213,14 @@ def _split(
             if masks[i] >> np.uint64(slot) & _ONE:
                 held += 1
                 inside += part[i]
-        if feature == 0 or inside == 0:
+        if feature == 0:
             continue
-        count = clusters.counts[cluster, slot] * inside / held
+        # What members of late tell of a discounted count is not exact: no part has more of it than texts.
+        count, room = clusters.counts[cluster, slot], clusters.texts[cluster]
+        if inside == 0:
+            clusters.counts[cluster, slot] = min(count, room)
+            continue
+        count = min(max(count * inside / held, count - room), clusters.texts[new])
         moved[slot] = slot_for(table, clusters, new, feature, count)
         clusters.counts[new, moved[slot]] = count
         clusters.counts[cluster, slot] -= count

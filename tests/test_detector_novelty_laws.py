@@ -4,7 +4,7 @@ import pickle
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -125,6 +125,22 @@ def test_the_order_of_words_within_a_text_changes_nothing(
         assert same_state(plain, shuffled)
 
 
+def heard(*texts: str, gap: int = 1) -> dict[str, Any]:
+    return {"gap": gap, "texts": list(texts), "people": 1, "restart": False}
+
+
+# A cluster splits after a long pause: what its members of late hold is not what its faded counts say.
+@example(
+    stream=[heard("a", "a", "a", "a", "b"), heard("a d", gap=50), heard("b c d"), heard("a d")],
+    parameters={
+        "join": 0.4,
+        "merge": 0.4,
+        "half_life": 1.0,
+        "clusters": 4,
+        "vocabulary": 0,
+        "warm_up": 0,
+    },
+)
 @settings(deadline=None, max_examples=40)
 @given(stream=STREAM, parameters=PARAMETERS)
 def test_what_is_kept_is_consistent(stream: Stream, parameters: dict[str, Any]) -> None:

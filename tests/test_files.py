@@ -160,7 +160,7 @@ def test_one_line_in_two_encodings_survives_whole() -> None:
 
 
 @given(data=st.binary(max_size=400), encoding=st.sampled_from([None, *WELL_KNOWN, *WRONG]))
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(deadline=None, max_examples=300)
 def test_decode_is_total_and_storable(data: bytes, encoding: str | None) -> None:
     text, used = decode(data, encoding)
     assert text.encode("utf-8").decode("utf-8") == text
@@ -169,7 +169,7 @@ def test_decode_is_total_and_storable(data: bytes, encoding: str | None) -> None
 
 
 @given(text=st.text(st.characters(exclude_categories=["C"]), max_size=200))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None)
 def test_utf8_comes_back_as_it_was(text: str) -> None:
     assert decode(text.encode("utf-8"), "utf-8")[0] == text.removeprefix("\ufeff")
 

@@ -243,7 +243,6 @@ SCRAPS = st.sampled_from(
 @given(data=st.data())
 @settings(
     deadline=None,
-    derandomize=True,
     max_examples=120,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -254,7 +253,7 @@ def test_malformed_bytes_never_raise(kind: Kind, tmp_path: Path, data: st.DataOb
 
 
 @given(data=st.data())
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(deadline=None, max_examples=100)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 def test_any_payload_has_an_outcome(kind: Kind, data: st.DataObject) -> None:
     leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
