@@ -62,10 +62,9 @@ _MESSAGE = Types.PICKLED_BYTE_ARRAY()
 _SIDES = {station: OutputTag(station.value, _MESSAGE) for station in Station}
 
 
-JVM_ARGS = "-Xmx1g -XX:+UseSerialGC"
+JVM_ARGS = "-XX:+UseSerialGC -XX:MinHeapFreeRatio=15 -XX:MaxHeapFreeRatio=30"
 """Of the embedded Java, unless the environment has others. Left to itself, Java takes a quarter of the
-machine's memory before it gives any back; what it holds of a job is its state, tens of MiB for some dozens of
-stores."""
+machine's memory before it gives any back; so it keeps little more than a job's state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
