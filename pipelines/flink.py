@@ -51,7 +51,7 @@ from pipelines.stages.explain import Telling
 
 POLL_MS = 50
 """How often the log is looked at."""
-SHOW_MS, SHOW_SHARE = 200, 0.15
+SHOW_MS, SHOW_SHARE = 200, 0.4
 """How long what a shard has to show waits, and how much of a core all shards may take to show."""
 _STARTS = 1_000
 """Times that a job may be restarted by Flink before it ends; each takes one element of its source."""
@@ -62,7 +62,7 @@ _MESSAGE = Types.PICKLED_BYTE_ARRAY()
 _SIDES = {station: OutputTag(station.value, _MESSAGE) for station in Station}
 
 
-JVM_ARGS = "-XX:+UseSerialGC -XX:MinHeapFreeRatio=15 -XX:MaxHeapFreeRatio=30"
+JVM_ARGS = "-XX:+UseSerialGC -XX:MinHeapFreeRatio=40 -XX:MaxHeapFreeRatio=60"
 """Of the embedded Java, unless the environment has others. Left to itself, Java takes a quarter of the
 machine's memory before it gives any back; so it keeps little more than a job's state."""
 
