@@ -183,6 +183,7 @@ def measure(folder: Path, rate: int, seconds: int) -> Measured:
         found.seconds = time.monotonic() - started
         found.events, commits = load.events, len(load.commits)
         _until(lambda: len(found.delays) == len(load.closed), process, "the last day to be stored")
+        _until(lambda: len(found.shown) >= commits, process, "the last events to be shown")
         worker = next(one for one in _family(process.pid) if "beam_boot" in " ".join(one.cmdline()))
         killed = time.monotonic()
         worker.kill()
