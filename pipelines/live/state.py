@@ -210,19 +210,16 @@ class RememberedRows:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._buckets: dict[str, set[int]] = {}
-        self._tables: dict[str, pa.Table] = {}
+        self._buckets: dict[str, dict[int, pa.Table]] = {}
         for key in state:
             if key.startswith("remembered\n"):
                 _, division, bucket = key.split("\n")
-                self._buckets.setdefault(division, set()).add(int(bucket))
-        for division, buckets in self._buckets.items():
-            kept = [unpack(state[_remembered(division, bucket)]) for bucket in sorted(buckets)]
-            self._tables[division] = pa.concat_tables(kept)
+                self._buckets.setdefault(division, {})[int(bucket)] = unpack(state[key])
 
     def get(self, division: str) -> pa.Table | None:
         """A division's rows, in order of bucket; None if it has none."""
-        return self._tables.get(division)
+        kept = self._buckets.get(division)
+        return pa.concat_tables([kept[bucket] for bucket in sorted(kept)]) if kept else None
 
     def put(self, division: str, rows: pa.Table) -> None:
         """Remember these rows, in order of bucket, in place of the ones before."""
@@ -233,14 +230,15 @@ class RememberedRows:
             # Without rows there is neither a start nor an end.
             for start, end in zip(starts, [*starts, rows.num_rows][1:], strict=True)
         }
-        before = self._buckets.get(division, set())
-        for bucket in before - spans.keys():
+        kept = self._buckets.setdefault(division, {})
+        for bucket in kept.keys() - spans.keys():
             del self._state[_remembered(division, bucket)]
-        for bucket in spans.keys() - before:
-            self._state[_remembered(division, bucket)] = pack(rows.slice(*spans[bucket]))
-        self._buckets[division] = set(spans)
-        # A slice holds on to the whole of what it was cut from.
-        self._tables[division] = unpack(pack(rows))
+            del kept[bucket]
+        for bucket in spans.keys() - kept.keys():
+            packed = pack(rows.slice(*spans[bucket]))
+            self._state[_remembered(division, bucket)] = packed
+            # A slice would hold on to the whole of what it was cut from.
+            kept[bucket] = unpack(packed)
 
 
 def _remembered(division: str, bucket: int) -> str:
