@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -64,8 +65,7 @@ class Crowds:
         self._next, self._past = last_bucket + 1, past
         for heard in self._heard(first, last_bucket - _EPOCH_BUCKET):
             self._times = pl.concat([self._times, *_counted(heard)]).group_by(*_PERIOD, "author").sum()
-            latest = heard["day"].max()
-            goes_on = pl.col("starts") == pl.lit(latest).floordiv(pl.col("days")) * pl.col("days")
+            goes_on = pl.col("starts") == _start(pl.lit(heard["day"].max()), pl.col("days"))
             yield self._loudest(self._times.filter(~goes_on))
             self._times = self._times.filter(goes_on)
         yield self._loudest(self._times)
@@ -109,16 +109,16 @@ class Crowds:
         return pa.Table.from_pydict({name: rows[name] for name in CROWD.names}, schema=CROWD)
 
 
-def _start(day: int, days: int) -> int:
-    """First day of the period a day is in."""
+def _start(day: Any, days: Any) -> Any:
+    """First day of the period a day is in; of numbers, or of expressions."""
     return day // days * days
 
 
 def _counted(heard: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """How often each author wrote, at every level of the perimeters, in the periods of each span."""
     parts = heard.with_columns(part=pl.col("perimeter").str.split("/"))
-    deepest = parts["part"].list.len().max()
-    for depth in range(1, int(deepest or 0) + 1):  # type: ignore[arg-type]
+    deepest = max(path.count("/") for path in heard["perimeter"].unique()) + 1
+    for depth in range(1, deepest + 1):
         # An author counts once a day and channel in each perimeter, as in its tallies.
         level = (
             parts.filter(pl.col("part").list.len() >= depth)
@@ -132,7 +132,7 @@ def _counted(heard: pl.DataFrame) -> Iterator[pl.DataFrame]:
                     level.group_by(
                         "perimeter",
                         pl.lit(span, pl.Int32).alias("days"),
-                        (pl.col("day").floordiv(span) * span).alias("starts"),
+                        _start(pl.col("day"), span).alias("starts"),
                         voice.alias("voice"),
                         "author",
                     )

@@ -10,6 +10,7 @@ from pipelines.live.job import LiveJob
 from pipelines.live.machine import Taker
 from pipelines.live.messages import Message, Parcel, Station
 from pipelines.live.sinks import FolderSink
+from pipelines.replay import Replayed
 from pipelines.settings import Settings
 from pipelines.stages.explain import Telling
 
@@ -26,6 +27,12 @@ def live_job(log: EventLog, settings: Settings, telling: Telling, folder: Path, 
         sink=FolderSink(folder, root),
         **{"version": telling.settings_version, "ends": True, "shards": 4, **more},
     )
+
+
+def replayed_by(job: LiveJob) -> Replayed:
+    """What a job wrote to its folder."""
+    assert isinstance(job.sink, FolderSink)
+    return job.sink.read()
 
 
 class ByHand:

@@ -20,7 +20,7 @@ from pipelines.replay import Engine
 from pipelines.settings import Settings
 from pipelines.stages.corroborate import corroborate as take_in
 from pipelines.stages.finds import Found
-from tests.live_machines import ByHand, live_job
+from tests.live_machines import ByHand, live_job, replayed_by
 from tests.test_engines import PARIS, PLANTED, ROWS, Result, Rows, run, same, table
 from tests.test_engines import TELLING as CLOSES_ONLY
 
@@ -204,7 +204,7 @@ def test_followed_live_a_story_is_told_at_its_look_and_a_replay_as_of_then_tells
             live.restart()
         if not list(sink.glob("epoch-*/told.json")):
             continue
-        now = live.job.sink.read()  # type: ignore[attr-defined]
+        now = replayed_by(live.job)
         early = [row for row in signals(Result([], [], now)) if row["status"] == "early"]
         if early and now.digest not in told:
             told.append(now.digest)
@@ -215,7 +215,7 @@ def test_followed_live_a_story_is_told_at_its_look_and_a_replay_as_of_then_tells
     with LogWriter(place, now=lambda: LOADED) as writer:
         writer.heartbeat(ENDS + timedelta(days=1))
     live.run()
-    assert live.job.sink.read().digest == expected.replayed.digest  # type: ignore[attr-defined]
+    assert replayed_by(live.job).digest == expected.replayed.digest
 
 
 Topics = dict[tuple[Any, ...], tuple[int, ...]]
@@ -260,4 +260,4 @@ def test_looks_tell_topics_and_the_same_ones_live_and_however_work_is_cut(
         writer.heartbeat(ENDS + timedelta(days=1))
     live.run()
     assert topics == whole
-    assert live.job.sink.read().digest == expected.replayed.digest  # type: ignore[attr-defined]
+    assert replayed_by(live.job).digest == expected.replayed.digest

@@ -15,11 +15,10 @@ from connectors.log import EventLog, LogWriter
 from connectors.log.compaction import compact
 from connectors.log.inbox import answer
 from pipelines.live.job import LiveJob
-from pipelines.live.sinks import FolderSink
 from pipelines.plain import PlainEngine
 from pipelines.replay import canonical
 from pipelines.stages.tally import CELL
-from tests.live_machines import ByHand, live_job
+from tests.live_machines import ByHand, live_job, replayed_by
 from tests.live_service import shows_all_closed
 from tests.test_engines import PARIS, ROWS, SETTINGS, TELLING, Result, Rows, history, run, same, table
 
@@ -28,9 +27,8 @@ HISTORY_DAYS = 90
 
 
 def result_of(job: LiveJob) -> Result:
-    """What a job wrote to its folder."""
-    assert isinstance(job.sink, FolderSink)
-    replayed = job.sink.read()
+    """What a job wrote to its folder, to compare."""
+    replayed = replayed_by(job)
     cells = pa.concat_tables([pq.read_table(file) for file in replayed.cells])
     ordered = cells.sort_by([(name, "ascending") for name in CELL]).to_pylist()
     return Result(list(canonical(replayed.signals)), ordered, replayed)
@@ -121,7 +119,6 @@ def test_manifests_that_close_no_day_leave_nothing_to_wait_for(tmp_path: Path) -
     """
     folder = tmp_path / "log"
     job = live_job(EventLog(folder), SETTINGS, TELLING, tmp_path / "out", ends=False)
-    assert isinstance(job.sink, FolderSink)
     live, told = ByHand(job), []
     for at, rows in LIVE[:20]:
         with LogWriter(folder, now=lambda: datetime(2025, 1, 1, tzinfo=UTC)) as writer:
@@ -129,8 +126,8 @@ def test_manifests_that_close_no_day_leave_nothing_to_wait_for(tmp_path: Path) -
             live.run()
             writer.heartbeat(at + timedelta(hours=2))
         live.run()
-        told.append(job.sink.read().log_head == EventLog(folder).head_hash)
-        assert shows_all_closed(job.sink.read().closed_until, folder)
+        told.append(replayed_by(job).log_head == EventLog(folder).head_hash)
+        assert shows_all_closed(replayed_by(job).closed_until, folder)
     assert not told[-1]
     same(result_of(job), run(EventLog(folder), PlainEngine(), tmp_path / "plain"))
 

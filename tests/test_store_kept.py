@@ -1,6 +1,7 @@
 """A store that stays open from one use to the next."""
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -10,14 +11,20 @@ from connectors.errors import StoreError
 from connectors.store import KeptStore, Store
 
 
+@pytest.fixture
+def kept(store_dsn: str, tmp_path: Path) -> Iterator[KeptStore]:
+    made = KeptStore(store_dsn, data=tmp_path)
+    yield made
+    made.close()
+
+
 def backend(store: Store) -> int:
     row = store.connection.execute("SELECT pg_backend_pid()").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def test_uses_share_a_connection_until_it_is_closed(store_dsn: str, tmp_path: Path) -> None:
-    kept = KeptStore(store_dsn, data=tmp_path)
+def test_uses_share_a_connection_until_it_is_closed(kept: KeptStore) -> None:
     with kept.use() as store:
         first = backend(store)
     with kept.use() as store:
@@ -26,41 +33,32 @@ def test_uses_share_a_connection_until_it_is_closed(store_dsn: str, tmp_path: Pa
     with kept.use() as store:
         assert backend(store) != first
     kept.close()
-    kept.close()
 
 
-def test_one_whose_server_went_away_is_opened_again(
-    store_dsn: str, raw: psycopg.Connection, tmp_path: Path
-) -> None:
-    kept = KeptStore(store_dsn, data=tmp_path)
+def test_one_whose_server_went_away_is_opened_again(kept: KeptStore, raw: psycopg.Connection) -> None:
     with kept.use() as store:
         first = backend(store)
     raw.execute("SELECT pg_terminate_backend(%s, 10000)", (first,))
     with kept.use() as store:
         assert backend(store) != first
-    kept.close()
 
 
-def test_after_an_error_it_is_opened_anew(store_dsn: str, tmp_path: Path) -> None:
-    kept = KeptStore(store_dsn, data=tmp_path)
+def test_after_an_error_it_is_opened_anew(kept: KeptStore) -> None:
     with kept.use() as store:
         first = backend(store)
     with pytest.raises(ZeroDivisionError), kept.use():
         raise ZeroDivisionError
     with kept.use() as store:
         assert backend(store) != first
-    kept.close()
 
 
-def test_pickled_it_is_not_open(store_dsn: str, tmp_path: Path) -> None:
-    kept = KeptStore(store_dsn, data=tmp_path)
+def test_pickled_it_is_not_open(kept: KeptStore) -> None:
     with kept.use() as store:
         first = backend(store)
         again: KeptStore = pickle.loads(pickle.dumps(kept))
     with again.use() as store:
         assert backend(store) != first
     again.close()
-    kept.close()
 
 
 def test_a_server_that_cannot_be_reached_is_told_as_ever(tmp_path: Path) -> None:
